@@ -1,0 +1,78 @@
+//! The one error type of the library: a sentence that names the file, flag, key or op and what was expected.
+
+use std::fmt;
+use std::path::Path;
+
+/// What went wrong, in one sentence.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// An op was given shapes it cannot work on.
+    Shape {
+        /// The op that refused.
+        op: &'static str,
+        /// What it was given and what it expected.
+        message: String,
+    },
+    /// A flag or argument is wrong; the command ends with exit code 2.
+    Usage(String),
+    /// A file, archive, model, recipe or value from outside is not what was expected.
+    Input {
+        /// The file, flag or key at fault.
+        what: String,
+        /// What is wrong with it and what was expected.
+        message: String,
+    },
+    /// The operating system refused to read or write.
+    Io {
+        /// The file or folder.
+        path: String,
+        /// What it said.
+        source: std::io::Error,
+    },
+}
+
+/// A result whose error is [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An op's refusal of the shapes it was given.
+    pub fn shape(op: &'static str, message: impl Into<String>) -> Error {
+        Error::Shape { op, message: message.into() }
+    }
+
+    /// A wrong flag or argument.
+    pub fn usage(message: impl Into<String>) -> Error {
+        Error::Usage(message.into())
+    }
+
+    /// Something from outside that is not what was expected.
+    pub fn input(what: impl fmt::Display, message: impl Into<String>) -> Error {
+        Error::Input { what: what.to_string(), message: message.into() }
+    }
+
+    /// A file or folder that could not be read or written.
+    pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Error {
+        Error::Io { path: path.as_ref().display().to_string(), source }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Shape { op, message } => write!(f, "{op}: {message}"),
+            Error::Usage(message) => write!(f, "{message}"),
+            Error::Input { what, message } => write!(f, "{what}: {message}"),
+            Error::Io { path, source } => write!(f, "{path}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

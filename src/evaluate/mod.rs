@@ -1,0 +1,1 @@
+//! Metrics, thresholds and protocols over distances and labels.

@@ -1,0 +1,1 @@
+//! The run directory: model file, metrics, plots.
