@@ -1,1 +1,44 @@
-//! The numeric loops of twinglyph.
+//! The numeric loops of twinglyph: convolution, pooling, batch-norm, dense layers, elementwise formulas and
+//! their backward passes, on slices.
+//!
+//! Each loop is written once, generic over the element ([`Element`]: f32, f64) and over the instruction set
+//! ([`simd`]), cut into pieces by shape alone and summed in a fixed order, so that a result does not depend
+//! on the number of threads. [`mod@reference`] holds the same functions written to be read.
+//!
+//! Slices of a wrong length are a programmer's error and panic; the crate `twinglyph` checks shapes and
+//! answers with a sentence.
+
+mod adam;
+mod batch_norm;
+mod conv2d;
+mod dense;
+mod element;
+pub mod map;
+pub mod math;
+mod pool2d;
+pub mod reference;
+mod scratch;
+pub mod simd;
+pub mod tile;
+
+pub use adam::{Adam, adam_step};
+pub use batch_norm::{
+    BatchNorm, batch_norm_apply, batch_norm_backward, batch_norm_channel_sums, batch_norm_statistics,
+};
+pub use conv2d::{Geometry, Gradients, conv2d_backward, conv2d_forward};
+pub use dense::{Dense, dense_backward_bias, dense_backward_input, dense_backward_weight, dense_forward};
+pub use element::Element;
+pub use pool2d::{Pool2d, avg_pool2d_backward, avg_pool2d_forward, max_pool2d_backward, max_pool2d_forward};
+
+/// Into how many parts a batch is cut for sums over it: by its size alone, never by the number of threads.
+fn partial_count(items: usize) -> usize {
+    items.clamp(1, 32)
+}
+
+/// target[i] += Σ_part sums[part * stride + start + i], parts in order.
+fn add_partials<E: Element>(sums: &[E], stride: usize, start: usize, target: &mut [E]) {
+    for part in sums.chunks(stride.max(1)) {
+        let part = &part[start..start + target.len()];
+        map::map_add(map::Identity, [part], target);
+    }
+}

@@ -1,0 +1,129 @@
+//! Dense layers: y = x W^T + b with x (N, F), W (O, F), b (O), y (N, O).
+//!
+//! ```text
+//! y[n,o] = b[o] + Σ_f x[n,f] W[o,f]        `dots`: both operands run along f
+//! dW[o,f] += Σ_n dy[n,o] x[n,f]            `multiply`: the rows of x are the rows of X
+//! dx[n,f] += Σ_o dy[n,o] W[o,f]            `multiply`: the rows of W are the rows of X
+//! db[o] += Σ_n dy[n,o]
+//! ```
+
+use crate::map::{Identity, map_add};
+use crate::simd::Level;
+use crate::tile::{Dots, Init, Multiply, Rows, blocks, pack};
+use crate::{Element, scratch};
+use rayon::prelude::*;
+
+/// The sizes of a dense layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dense {
+    /// N: rows of x.
+    pub rows: usize,
+    /// F.
+    pub inputs: usize,
+    /// O.
+    pub outputs: usize,
+}
+
+/// Features that one task sums or writes.
+const CHUNK: usize = 2048;
+/// Rows of x that one task of the forward pass takes.
+const ROWS: usize = 32;
+
+impl Dense {
+    fn check(&self, x: usize, weight: usize, y: usize) {
+        assert!(self.rows > 0 && self.inputs > 0 && self.outputs > 0, "dense: empty");
+        assert!(x == self.rows * self.inputs, "dense: x has another size");
+        assert!(weight == self.outputs * self.inputs, "dense: the weight has another size");
+        assert!(y == self.rows * self.outputs, "dense: y has another size");
+    }
+
+    fn offsets(count: usize, stride: usize) -> Vec<usize> {
+        (0..count).map(|i| i * stride).collect()
+    }
+}
+
+/// y = x W^T + b.
+pub fn dense_forward<E: Element>(g: &Dense, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
+    g.check(x.len(), weight.len(), y.len());
+    assert!(bias.is_none_or(|b| b.len() == g.outputs), "dense: the bias has another size");
+    let level = Level::current();
+    let (x_offsets, w_offsets) = (Dense::offsets(g.rows, g.inputs), Dense::offsets(g.outputs, g.inputs));
+    let (all_x, all_w) = (Rows::new(x, &x_offsets, g.inputs), Rows::new(weight, &w_offsets, g.inputs));
+    // A task sums one stretch of features for some rows; stretches are added in order.
+    y.par_chunks_mut(ROWS * g.outputs).enumerate().for_each(|(part, y)| {
+        let rows = part * ROWS..part * ROWS + y.len() / g.outputs;
+        let chunks = g.inputs.div_ceil(CHUNK);
+        let mut sums = scratch::zeros::<E>(chunks * y.len());
+        sums.par_chunks_mut(y.len()).enumerate().for_each(|(chunk, out)| {
+            let (start, len) = (chunk * CHUNK, CHUNK.min(g.inputs - chunk * CHUNK));
+            let left = all_x.select(rows.clone()).window(start, len);
+            E::dispatch_at(level, Dots { left, right: all_w.window(start, len), out });
+        });
+        for row in y.chunks_mut(g.outputs) {
+            match bias {
+                Some(bias) => row.copy_from_slice(bias),
+                None => row.fill(E::ZERO),
+            }
+        }
+        crate::add_partials(&sums, y.len(), 0, y);
+    });
+}
+
+/// Adds dx.
+pub fn dense_backward_input<E: Element>(g: &Dense, weight: &[E], grad_output: &[E], grad_input: &mut [E]) {
+    g.check(grad_input.len(), weight.len(), grad_output.len());
+    let level = Level::current();
+    let mut packed = scratch::any::<E>(g.rows * g.outputs);
+    pack(level, g.rows, g.outputs, |n, o| grad_output[n * g.outputs + o], &mut packed);
+    let offsets = Dense::offsets(g.outputs, g.inputs);
+    let rows = Rows::new(weight, &offsets, g.inputs);
+    let blocks: Vec<_> = blocks(level, g.rows).collect();
+    let mut parts = Vec::with_capacity(blocks.len());
+    let mut rest = grad_input;
+    for block in blocks {
+        let (head, tail) = rest.split_at_mut(block.len() * g.inputs);
+        parts.push((block, head));
+        rest = tail;
+    }
+    parts.into_par_iter().for_each(|(block, out)| {
+        let packed = &packed[block.start * g.outputs..block.end * g.outputs];
+        E::dispatch_at(level, Multiply { packed, rows, init: Init::Add, out, stride: g.inputs });
+    });
+}
+
+/// Adds dW.
+pub fn dense_backward_weight<E: Element>(g: &Dense, x: &[E], grad_output: &[E], grad_weight: &mut [E]) {
+    g.check(x.len(), grad_weight.len(), grad_output.len());
+    let level = Level::current();
+    let mut packed = scratch::any::<E>(g.rows * g.outputs);
+    pack(level, g.outputs, g.rows, |o, n| grad_output[n * g.outputs + o], &mut packed);
+    let offsets = Dense::offsets(g.rows, g.inputs);
+    let rows = Rows::new(x, &offsets, g.inputs);
+    // A task has one stretch of features of every row of dW.
+    let mut stretches: Vec<Vec<&mut [E]>> = Vec::new();
+    stretches.resize_with(g.inputs.div_ceil(CHUNK), || Vec::with_capacity(g.outputs));
+    for row in grad_weight.chunks_mut(g.inputs) {
+        for (stretch, part) in stretches.iter_mut().zip(row.chunks_mut(CHUNK)) {
+            stretch.push(part);
+        }
+    }
+    stretches.into_par_iter().enumerate().for_each(|(chunk, mut stretch)| {
+        let len = stretch[0].len();
+        let mut tile = scratch::any::<E>(8 * len);
+        for block in blocks(level, g.outputs) {
+            let packed = &packed[block.start * g.rows..block.end * g.rows];
+            let rows = rows.window(chunk * CHUNK, len);
+            E::dispatch_at(level, Multiply { packed, rows, init: Init::Zero, out: &mut tile, stride: len });
+            for (part, sum) in stretch[block].iter_mut().zip(tile.chunks(len)) {
+                map_add(Identity, [sum], part);
+            }
+        }
+    });
+}
+
+/// Adds db.
+pub fn dense_backward_bias<E: Element>(grad_output: &[E], grad_bias: &mut [E]) {
+    for row in grad_output.chunks(grad_bias.len().max(1)) {
+        map_add(Identity, [row], grad_bias);
+    }
+}

@@ -1,0 +1,131 @@
+//! The numbers that the kernels work on: f32 to train, f64 to check gradients by the same source.
+
+use crate::simd::{Kernel, Level};
+use std::cell::RefCell;
+use std::fmt::{Debug, Display};
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+use std::thread::LocalKey;
+
+/// f32 or f64: arithmetic, the constants that differ between the two, and the way to the SIMD kernels.
+pub trait Element:
+    Copy
+    + Default
+    + Debug
+    + Display
+    + PartialEq
+    + PartialOrd
+    + Send
+    + Sync
+    + 'static
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + DivAssign
+    + std::iter::Sum
+{
+    /// 0.
+    const ZERO: Self;
+    /// 1.
+    const ONE: Self;
+    /// `f32` or `f64`.
+    const NAME: &'static str;
+    /// How many terms of the exponential's Taylor series reach this type's precision on |r| <= ln(2) / 2.
+    const EXP_TERMS: usize;
+    /// ln 2 cut to so few bits that its product with an exponent is exact (Cody and Waite 1980).
+    const LN_2_HIGH: Self;
+    /// ln 2 - `LN_2_HIGH`.
+    const LN_2_LOW: Self;
+    /// 1.5 * 2^(mantissa bits): adding it and taking it away rounds to the nearest whole number.
+    const ROUNDER: Self;
+    /// Above this, tanh(x) is 1 to the last bit.
+    const TANH_ONE: Self;
+    /// Largest |x| for which 2^round(x / ln 2) is a normal number.
+    const EXP_MAX: Self;
+
+    /// The nearest number of this type.
+    fn from_f64(x: f64) -> Self;
+    /// The same number in f64.
+    fn to_f64(self) -> f64;
+    /// The square root.
+    fn sqrt(self) -> Self;
+    /// The absolute value.
+    fn abs(self) -> Self;
+    /// Neither NaN nor infinite.
+    fn is_finite(self) -> bool;
+
+    /// The larger of two numbers; `other` where one of them is NaN.
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        if self > other { self } else { other }
+    }
+
+    /// Runs a kernel with the vectors of an instruction set.
+    fn dispatch_at<K: Kernel<Self>>(level: Level, kernel: K) -> K::Output;
+
+    /// This thread's spare buffers, for [`crate::scratch`].
+    fn spare() -> &'static LocalKey<RefCell<Vec<Vec<Self>>>>;
+}
+
+macro_rules! element {
+    ($t:ident, $terms:expr, $high:expr, $low:expr, $rounder:expr, $tanh_one:expr, $exp_max:expr) => {
+        impl Element for $t {
+            const ZERO: $t = 0.0;
+            const ONE: $t = 1.0;
+            const NAME: &'static str = stringify!($t);
+            const EXP_TERMS: usize = $terms;
+            const LN_2_HIGH: $t = $high;
+            const LN_2_LOW: $t = $low;
+            const ROUNDER: $t = $rounder;
+            const TANH_ONE: $t = $tanh_one;
+            const EXP_MAX: $t = $exp_max;
+
+            #[inline(always)]
+            fn from_f64(x: f64) -> $t {
+                x as $t
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            #[inline(always)]
+            fn sqrt(self) -> $t {
+                $t::sqrt(self)
+            }
+            #[inline(always)]
+            fn abs(self) -> $t {
+                $t::abs(self)
+            }
+            #[inline(always)]
+            fn is_finite(self) -> bool {
+                $t::is_finite(self)
+            }
+
+            fn dispatch_at<K: Kernel<$t>>(level: Level, kernel: K) -> K::Output {
+                crate::simd::dispatch_at::<$t, crate::simd::Portable, K>(level, kernel)
+            }
+
+            fn spare() -> &'static LocalKey<RefCell<Vec<Vec<$t>>>> {
+                thread_local!(static SPARE: RefCell<Vec<Vec<$t>>> = const { RefCell::new(Vec::new()) });
+                &SPARE
+            }
+        }
+    };
+}
+
+// ln 2 = 0.693359375 - 2.12194440e-4 in f32, 0.6931471803691238 + 1.9082149292705877e-10 in f64
+// (the split that fdlibm and Cephes use).
+element!(f32, 7, 0.693_359_375, -2.121_944_4e-4, 12_582_912.0, 9.2, 87.0);
+element!(
+    f64,
+    13,
+    f64::from_bits(0x3FE6_2E42_FEE0_0000),
+    f64::from_bits(0x3DEA_39EF_3579_3C76),
+    6_755_399_441_055_744.0,
+    20.0,
+    708.0
+);

@@ -1,0 +1,221 @@
+//! Pooling over windows of each plane; windows lie wholly inside, what is left over at the right and at the
+//! bottom is dropped.
+
+use crate::Element;
+use crate::simd::{Kernel, Simd, dispatch};
+use rayon::prelude::*;
+
+/// The sizes of a pooling. Planes are (H, W), row-major.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool2d {
+    /// N C.
+    pub planes: usize,
+    /// (H, W).
+    pub size: (usize, usize),
+    /// (K_h, K_w).
+    pub window: (usize, usize),
+    /// (S_h, S_w), from 1.
+    pub stride: (usize, usize),
+}
+
+impl Pool2d {
+    /// (H_out, W_out) = floor((H - K) / S) + 1; 0 where the window does not fit.
+    pub fn output_size(&self) -> (usize, usize) {
+        let out = |size: usize, window: usize, stride: usize| {
+            size.checked_sub(window).map_or(0, |room| room / stride + 1)
+        };
+        (out(self.size.0, self.window.0, self.stride.0), out(self.size.1, self.window.1, self.stride.1))
+    }
+
+    fn input_plane(&self) -> usize {
+        self.size.0 * self.size.1
+    }
+
+    fn output_plane(&self) -> usize {
+        let (h_out, w_out) = self.output_size();
+        h_out * w_out
+    }
+
+    fn check(&self, x: usize, y: usize) {
+        assert!(self.output_plane() > 0 && self.window.0 * self.window.1 > 0, "pool2d: empty output");
+        assert!(self.stride.0 > 0 && self.stride.1 > 0, "pool2d: a stride of 0");
+        assert!(x == self.planes * self.input_plane(), "pool2d: x has another size");
+        assert!(y == self.planes * self.output_plane(), "pool2d: y has another size");
+        assert!(self.input_plane() <= u32::MAX as usize, "pool2d: a plane too large");
+    }
+}
+
+/// y = the largest of each window, argmax = where in its plane it stands. The first of equals wins; a NaN
+/// is larger than any number.
+pub fn max_pool2d_forward<E: Element>(g: &Pool2d, x: &[E], y: &mut [E], argmax: &mut [u32]) {
+    g.check(x.len(), y.len());
+    assert!(argmax.len() == y.len(), "pool2d: argmax has another size");
+    let outputs = g.output_plane();
+    y.par_chunks_mut(outputs)
+        .zip(argmax.par_chunks_mut(outputs))
+        .zip(x.par_chunks(g.input_plane()))
+        .for_each(|((y, argmax), x)| dispatch(MaxForward { g, x, y, argmax }));
+}
+
+/// dx[argmax] += dy.
+pub fn max_pool2d_backward<E: Element>(g: &Pool2d, argmax: &[u32], grad_output: &[E], grad_input: &mut [E]) {
+    g.check(grad_input.len(), grad_output.len());
+    assert!(argmax.len() == grad_output.len(), "pool2d: argmax has another size");
+    let outputs = g.output_plane();
+    grad_input
+        .par_chunks_mut(g.input_plane())
+        .zip(grad_output.par_chunks(outputs))
+        .zip(argmax.par_chunks(outputs))
+        .for_each(|((dx, dy), argmax)| {
+            for (dy, at) in dy.iter().zip(argmax) {
+                dx[*at as usize] += *dy;
+            }
+        });
+}
+
+/// y = the mean of each window.
+pub fn avg_pool2d_forward<E: Element>(g: &Pool2d, x: &[E], y: &mut [E]) {
+    g.check(x.len(), y.len());
+    y.par_chunks_mut(g.output_plane())
+        .zip(x.par_chunks(g.input_plane()))
+        .for_each(|(y, x)| dispatch(AvgForward { g, x, y }));
+}
+
+/// dx += dy / (K_h K_w) over each window.
+pub fn avg_pool2d_backward<E: Element>(g: &Pool2d, grad_output: &[E], grad_input: &mut [E]) {
+    g.check(grad_input.len(), grad_output.len());
+    grad_input
+        .par_chunks_mut(g.input_plane())
+        .zip(grad_output.par_chunks(g.output_plane()))
+        .for_each(|(dx, dy)| dispatch(AvgBackward { g, dy, dx }));
+}
+
+/// One plane. The body is plain code: inside [`dispatch`] the compiler makes vectors of it.
+struct MaxForward<'a, E> {
+    g: &'a Pool2d,
+    x: &'a [E],
+    y: &'a mut [E],
+    argmax: &'a mut [u32],
+}
+
+impl<E: Element> Kernel<E> for MaxForward<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, _: S) {
+        // A stride known to the compiler is what lets it load windows side by side.
+        if self.g.stride.1 == 2 { max_rows::<E, 2>(self) } else { max_rows::<E, 0>(self) }
+    }
+}
+
+#[inline(always)]
+fn max_rows<E: Element, const STRIDE: usize>(job: MaxForward<'_, E>) {
+    let (g, width) = (job.g, job.g.size.1);
+    let w_out = g.output_size().1;
+    for (i, (y, argmax)) in job.y.chunks_mut(w_out).zip(job.argmax.chunks_mut(w_out)).enumerate() {
+        for u in 0..g.window.0 {
+            for v in 0..g.window.1 {
+                let start = (i * g.stride.0 + u) * width + v;
+                let stride = if STRIDE == 0 { g.stride.1 } else { STRIDE };
+                let x = &job.x[start..start + (w_out - 1) * stride + 1];
+                if u == 0 && v == 0 {
+                    for j in 0..w_out {
+                        y[j] = x[j * stride];
+                        argmax[j] = (start + j * stride) as u32;
+                    }
+                    continue;
+                }
+                for j in 0..w_out {
+                    let value = x[j * stride];
+                    #[expect(clippy::eq_op, reason = "true of NaN alone")]
+                    let larger = (value > y[j]) | ((value != value) & (y[j] == y[j]));
+                    y[j] = if larger { value } else { y[j] };
+                    argmax[j] = if larger { (start + j * stride) as u32 } else { argmax[j] };
+                }
+            }
+        }
+    }
+}
+
+struct AvgForward<'a, E> {
+    g: &'a Pool2d,
+    x: &'a [E],
+    y: &'a mut [E],
+}
+
+impl<E: Element> Kernel<E> for AvgForward<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, _: S) {
+        if self.g.stride.1 == 2 { avg_rows::<E, 2>(self) } else { avg_rows::<E, 0>(self) }
+    }
+}
+
+#[inline(always)]
+fn avg_rows<E: Element, const STRIDE: usize>(job: AvgForward<'_, E>) {
+    let (g, width) = (job.g, job.g.size.1);
+    let w_out = g.output_size().1;
+    let share = E::ONE / E::from_f64((g.window.0 * g.window.1) as f64);
+    for (i, y) in job.y.chunks_mut(w_out).enumerate() {
+        y.fill(E::ZERO);
+        for u in 0..g.window.0 {
+            for v in 0..g.window.1 {
+                let start = (i * g.stride.0 + u) * width + v;
+                let stride = if STRIDE == 0 { g.stride.1 } else { STRIDE };
+                let x = &job.x[start..start + (w_out - 1) * stride + 1];
+                for j in 0..w_out {
+                    y[j] += x[j * stride];
+                }
+            }
+        }
+        for y in y {
+            *y *= share;
+        }
+    }
+}
+
+struct AvgBackward<'a, E> {
+    g: &'a Pool2d,
+    dy: &'a [E],
+    dx: &'a mut [E],
+}
+
+impl<E: Element> Kernel<E> for AvgBackward<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, _: S) {
+        if self.g.stride.1 == 2 && self.g.window.1 == 2 {
+            avg_spread::<E, 2>(self)
+        } else {
+            avg_spread::<E, 0>(self)
+        }
+    }
+}
+
+#[inline(always)]
+fn avg_spread<E: Element, const STRIDE: usize>(job: AvgBackward<'_, E>) {
+    let (g, width) = (job.g, job.g.size.1);
+    let w_out = g.output_size().1;
+    let share = E::ONE / E::from_f64((g.window.0 * g.window.1) as f64);
+    for (i, dy) in job.dy.chunks(w_out).enumerate() {
+        for u in 0..g.window.0 {
+            let row = &mut job.dx[(i * g.stride.0 + u) * width..][..width];
+            if STRIDE == 2 {
+                for (pair, dy) in row.chunks_exact_mut(2).zip(dy) {
+                    let part = *dy * share;
+                    pair[0] += part;
+                    pair[1] += part;
+                }
+                continue;
+            }
+            for (j, dy) in dy.iter().enumerate() {
+                let part = *dy * share;
+                for value in &mut row[j * g.stride.1..j * g.stride.1 + g.window.1] {
+                    *value += part;
+                }
+            }
+        }
+    }
+}

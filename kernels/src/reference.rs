@@ -1,0 +1,233 @@
+//! The naive twins: the same functions written to be read, one multiplication at a time. They are the oracle
+//! of the tests and the text of the book. Nothing here is fast, and nothing here is clever.
+
+use crate::{BatchNorm, Dense, Element, Geometry, Pool2d};
+
+/// Where x[c, i s_h + u - p_h, j s_w + v - p_w] stands in an image; `None` in the padding.
+fn pixel(g: &Geometry, c: usize, (i, j): (usize, usize), (u, v): (usize, usize)) -> Option<usize> {
+    let r = (i * g.stride.0 + u).checked_sub(g.padding.0).filter(|&r| r < g.size.0)?;
+    let q = (j * g.stride.1 + v).checked_sub(g.padding.1).filter(|&q| q < g.size.1)?;
+    Some((c * g.size.0 + r) * g.size.1 + q)
+}
+
+/// Calls `f(y index, weight index, x index)` for every product that a convolution is made of.
+fn each_product(g: &Geometry, mut f: impl FnMut(usize, usize, usize)) {
+    let (h_out, w_out) = g.output_size();
+    let image = g.channels * g.size.0 * g.size.1;
+    for n in 0..g.images {
+        for o in 0..g.filters {
+            for i in 0..h_out {
+                for j in 0..w_out {
+                    for c in 0..g.channels {
+                        for u in 0..g.kernel.0 {
+                            for v in 0..g.kernel.1 {
+                                if let Some(at) = pixel(g, c, (i, j), (u, v)) {
+                                    let y = ((n * g.filters + o) * h_out + i) * w_out + j;
+                                    let w = ((o * g.channels + c) * g.kernel.0 + u) * g.kernel.1 + v;
+                                    f(y, w, n * image + at);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// y = conv(x, weight) + bias: y gathers.
+pub fn conv2d_forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
+    let (h_out, w_out) = g.output_size();
+    for (plane, y) in y.chunks_mut(h_out * w_out).enumerate() {
+        y.fill(bias.map_or(E::ZERO, |b| b[plane % g.filters]));
+    }
+    each_product(g, |iy, iw, ix| y[iy] += weight[iw] * x[ix]);
+}
+
+/// dx += : each product sends its share of dy back to its pixel.
+pub fn conv2d_backward_input<E: Element>(g: &Geometry, weight: &[E], dy: &[E], dx: &mut [E]) {
+    each_product(g, |iy, iw, ix| dx[ix] += weight[iw] * dy[iy]);
+}
+
+/// dw += : each product sends its share of dy back to its weight.
+pub fn conv2d_backward_weight<E: Element>(g: &Geometry, x: &[E], dy: &[E], dw: &mut [E]) {
+    each_product(g, |iy, iw, ix| dw[iw] += x[ix] * dy[iy]);
+}
+
+/// db += : the bias is added to every position, so it collects dy from all of them.
+pub fn conv2d_backward_bias<E: Element>(g: &Geometry, dy: &[E], db: &mut [E]) {
+    let (h_out, w_out) = g.output_size();
+    for (plane, dy) in dy.chunks(h_out * w_out).enumerate() {
+        db[plane % g.filters] += dy.iter().copied().sum();
+    }
+}
+
+/// The columns of one image: row (c, u, v), column (i, j), a copy of the pixel under the kernel; 0 in the padding.
+pub fn im2col<E: Element>(g: &Geometry, image: &[E], columns: &mut [E]) {
+    each_column(g, |at, pixel| columns[at] = pixel.map_or(E::ZERO, |pixel| image[pixel]));
+}
+
+/// The adjoint of [`im2col`]: every column is added to the pixel that it was copied from.
+pub fn col2im<E: Element>(g: &Geometry, columns: &[E], image: &mut [E]) {
+    each_column(g, |at, pixel| {
+        if let Some(pixel) = pixel {
+            image[pixel] += columns[at];
+        }
+    });
+}
+
+/// Calls `f(index in columns, index in the image)` for every element of the im2col matrix.
+fn each_column(g: &Geometry, mut f: impl FnMut(usize, Option<usize>)) {
+    let (h_out, w_out) = g.output_size();
+    for c in 0..g.channels {
+        for u in 0..g.kernel.0 {
+            for v in 0..g.kernel.1 {
+                let row = (c * g.kernel.0 + u) * g.kernel.1 + v;
+                for i in 0..h_out {
+                    for j in 0..w_out {
+                        f((row * h_out + i) * w_out + j, pixel(g, c, (i, j), (u, v)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Calls `f(y index, x index)` for every pixel of every window, window by window.
+fn each_pooled(g: &Pool2d, mut f: impl FnMut(usize, usize)) {
+    let (h_out, w_out) = g.output_size();
+    for plane in 0..g.planes {
+        for i in 0..h_out {
+            for j in 0..w_out {
+                for u in 0..g.window.0 {
+                    for v in 0..g.window.1 {
+                        let (r, q) = (i * g.stride.0 + u, j * g.stride.1 + v);
+                        f((plane * h_out + i) * w_out + j, (plane * g.size.0 + r) * g.size.1 + q);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// y = the largest of each window; argmax = where in its plane; the first of equals.
+pub fn max_pool2d_forward<E: Element>(g: &Pool2d, x: &[E], y: &mut [E], argmax: &mut [u32]) {
+    let plane = g.size.0 * g.size.1;
+    let mut seen = vec![false; y.len()];
+    each_pooled(g, |iy, ix| {
+        if !seen[iy] || x[ix] > y[iy] {
+            (y[iy], argmax[iy], seen[iy]) = (x[ix], (ix % plane) as u32, true);
+        }
+    });
+}
+
+/// dx += : all of dy goes to the winner.
+pub fn max_pool2d_backward<E: Element>(g: &Pool2d, argmax: &[u32], dy: &[E], dx: &mut [E]) {
+    let (inputs, (h_out, w_out)) = (g.size.0 * g.size.1, g.output_size());
+    for (i, (dy, at)) in dy.iter().zip(argmax).enumerate() {
+        dx[i / (h_out * w_out) * inputs + *at as usize] += *dy;
+    }
+}
+
+/// y = the mean of each window.
+pub fn avg_pool2d_forward<E: Element>(g: &Pool2d, x: &[E], y: &mut [E]) {
+    let share = E::ONE / E::from_f64((g.window.0 * g.window.1) as f64);
+    y.fill(E::ZERO);
+    each_pooled(g, |iy, ix| y[iy] += x[ix] * share);
+}
+
+/// dx += : dy is shared out evenly.
+pub fn avg_pool2d_backward<E: Element>(g: &Pool2d, dy: &[E], dx: &mut [E]) {
+    let share = E::ONE / E::from_f64((g.window.0 * g.window.1) as f64);
+    each_pooled(g, |iy, ix| dx[ix] += dy[iy] * share);
+}
+
+/// The channel of element i of (N, C, S).
+fn channel(g: &BatchNorm, i: usize) -> usize {
+    i / g.positions % g.channels
+}
+
+/// The mean and the biased variance of each channel.
+pub fn batch_norm_statistics<E: Element>(g: &BatchNorm, x: &[E], mean: &mut [E], var: &mut [E]) {
+    let count = E::from_f64(g.count() as f64);
+    mean.fill(E::ZERO);
+    var.fill(E::ZERO);
+    for (i, x) in x.iter().enumerate() {
+        mean[channel(g, i)] += *x / count;
+    }
+    for (i, x) in x.iter().enumerate() {
+        let centred = *x - mean[channel(g, i)];
+        var[channel(g, i)] += centred * centred / count;
+    }
+}
+
+/// y = gamma (x - mean) rstd + beta.
+pub fn batch_norm_apply<E: Element>(
+    g: &BatchNorm,
+    x: &[E],
+    [mean, rstd]: [&[E]; 2],
+    [gamma, beta]: [&[E]; 2],
+    y: &mut [E],
+) {
+    for (i, (y, x)) in y.iter_mut().zip(x).enumerate() {
+        let c = channel(g, i);
+        *y = gamma[c] * (*x - mean[c]) * rstd[c] + beta[c];
+    }
+}
+
+/// dx += through all three paths, with the batch's own statistics: directly, through the mean, and through
+/// the variance. Returns (dgamma, dbeta).
+pub fn batch_norm_backward<E: Element>(
+    g: &BatchNorm,
+    x: &[E],
+    [mean, rstd]: [&[E]; 2],
+    gamma: &[E],
+    dy: &[E],
+    dx: &mut [E],
+) -> (Vec<E>, Vec<E>) {
+    let zeros = || vec![E::ZERO; g.channels];
+    let (mut dgamma, mut dbeta, mut dmean, mut dvar) = (zeros(), zeros(), zeros(), zeros());
+    let two = E::from_f64(2.0);
+    for (i, (x, dy)) in x.iter().zip(dy).enumerate() {
+        let c = channel(g, i);
+        let centred = *x - mean[c];
+        dgamma[c] += *dy * centred * rstd[c];
+        dbeta[c] += *dy;
+        dmean[c] -= *dy * gamma[c] * rstd[c];
+        dvar[c] -= *dy * gamma[c] * centred * rstd[c] * rstd[c] * rstd[c] / two;
+    }
+    let count = E::from_f64(g.count() as f64);
+    for (i, (x, dy)) in x.iter().zip(dy).enumerate() {
+        let c = channel(g, i);
+        let direct = *dy * gamma[c] * rstd[c];
+        let by_mean = dmean[c] / count;
+        let by_var = dvar[c] * two * (*x - mean[c]) / count;
+        dx[i] += direct + by_mean + by_var;
+    }
+    (dgamma, dbeta)
+}
+
+/// y = x W^T + b.
+pub fn dense_forward<E: Element>(g: &Dense, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
+    for n in 0..g.rows {
+        for o in 0..g.outputs {
+            let mut sum = bias.map_or(E::ZERO, |b| b[o]);
+            for f in 0..g.inputs {
+                sum += x[n * g.inputs + f] * weight[o * g.inputs + f];
+            }
+            y[n * g.outputs + o] = sum;
+        }
+    }
+}
+
+/// dx += dy W, dW += dy^T x.
+pub fn dense_backward<E: Element>(g: &Dense, x: &[E], weight: &[E], dy: &[E], dx: &mut [E], dw: &mut [E]) {
+    for n in 0..g.rows {
+        for o in 0..g.outputs {
+            for f in 0..g.inputs {
+                dx[n * g.inputs + f] += dy[n * g.outputs + o] * weight[o * g.inputs + f];
+                dw[o * g.inputs + f] += dy[n * g.outputs + o] * x[n * g.inputs + f];
+            }
+        }
+    }
+}

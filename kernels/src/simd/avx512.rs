@@ -1,0 +1,154 @@
+//! Vectors of 512 bits: 16 f32 or 8 f64, 32 registers; partial loads and stores by mask.
+
+use super::{Kernel, Simd};
+use crate::Element;
+use std::arch::x86_64::*;
+
+/// Proof that the CPU has AVX-512 F, VL, BW and DQ: only [`enter`] makes one.
+#[derive(Clone, Copy)]
+pub struct Avx512(());
+
+/// Runs a kernel compiled for AVX-512.
+///
+/// # Safety
+/// The CPU has AVX-512 F, VL, BW and DQ, AVX2 and FMA.
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+pub unsafe fn enter<E: Element, K: Kernel<E>>(kernel: K) -> K::Output
+where
+    Avx512: Simd<E>,
+{
+    kernel.run(Avx512(()))
+}
+
+// In all blocks below: an `Avx512` exists, so the CPU has the instructions; pointers are the caller's promise.
+macro_rules! avx512 {
+    ($e:ident, $v:ident, $lanes:expr, $mask:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident,
+     $max:ident, $gt:ident, $blend:ident, $sqrt:ident, $scalef:ident, $reduce:ident, $load:ident, $store:ident, $load_mask:ident, $store_mask:ident) => {
+        impl Simd<$e> for Avx512 {
+            type V = $v;
+            const LANES: usize = $lanes;
+            const REGISTERS: usize = 32;
+
+            #[inline(always)]
+            fn splat(self, x: $e) -> $v {
+                // SAFETY: the CPU has AVX-512.
+                unsafe { $splat(x) }
+            }
+            #[inline(always)]
+            fn add(self, a: $v, b: $v) -> $v {
+                // SAFETY: the CPU has AVX-512.
+                unsafe { $add(a, b) }
+            }
+            #[inline(always)]
+            fn sub(self, a: $v, b: $v) -> $v {
+                // SAFETY: the CPU has AVX-512.
+                unsafe { $sub(a, b) }
+            }
+            #[inline(always)]
+            fn mul(self, a: $v, b: $v) -> $v {
+                // SAFETY: the CPU has AVX-512.
+                unsafe { $mul(a, b) }
+            }
+            #[inline(always)]
+            fn div(self, a: $v, b: $v) -> $v {
+                // SAFETY: the CPU has AVX-512.
+                unsafe { $div(a, b) }
+            }
+            #[inline(always)]
+            fn fma(self, a: $v, b: $v, c: $v) -> $v {
+                // SAFETY: the CPU has AVX-512.
+                unsafe { $fma(a, b, c) }
+            }
+            #[inline(always)]
+            fn max(self, a: $v, b: $v) -> $v {
+                // SAFETY: the CPU has AVX-512. The instruction gives b where one is NaN.
+                unsafe { $max(a, b) }
+            }
+            #[inline(always)]
+            fn select_gt(self, a: $v, b: $v, yes: $v, no: $v) -> $v {
+                // SAFETY: the CPU has AVX-512.
+                unsafe { $blend($gt::<_CMP_GT_OQ>(a, b), no, yes) }
+            }
+            #[inline(always)]
+            fn sqrt(self, a: $v) -> $v {
+                // SAFETY: the CPU has AVX-512.
+                unsafe { $sqrt(a) }
+            }
+            #[inline(always)]
+            fn exp2i(self, a: $v) -> $v {
+                // SAFETY: the CPU has AVX-512.
+                unsafe { $scalef($splat(1.0), a) }
+            }
+            #[inline(always)]
+            fn reduce_add(self, a: $v) -> $e {
+                // SAFETY: the CPU has AVX-512.
+                unsafe { $reduce(a) }
+            }
+            #[inline(always)]
+            unsafe fn load(self, p: *const $e) -> $v {
+                // SAFETY: the caller's promise.
+                unsafe { $load(p) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, p: *mut $e, v: $v) {
+                // SAFETY: the caller's promise.
+                unsafe { $store(p, v) }
+            }
+            #[inline(always)]
+            unsafe fn load_partial(self, p: *const $e, n: usize) -> $v {
+                // SAFETY: the caller's promise; lanes that the mask leaves out are not touched.
+                unsafe { $load_mask(((1u32 << n) - 1) as $mask, p) }
+            }
+            #[inline(always)]
+            unsafe fn store_partial(self, p: *mut $e, n: usize, v: $v) {
+                // SAFETY: as in `load_partial`.
+                unsafe { $store_mask(p, ((1u32 << n) - 1) as $mask, v) }
+            }
+        }
+    };
+}
+
+avx512!(
+    f32,
+    __m512,
+    16,
+    __mmask16,
+    _mm512_set1_ps,
+    _mm512_add_ps,
+    _mm512_sub_ps,
+    _mm512_mul_ps,
+    _mm512_div_ps,
+    _mm512_fmadd_ps,
+    _mm512_max_ps,
+    _mm512_cmp_ps_mask,
+    _mm512_mask_blend_ps,
+    _mm512_sqrt_ps,
+    _mm512_scalef_ps,
+    _mm512_reduce_add_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_maskz_loadu_ps,
+    _mm512_mask_storeu_ps
+);
+avx512!(
+    f64,
+    __m512d,
+    8,
+    __mmask8,
+    _mm512_set1_pd,
+    _mm512_add_pd,
+    _mm512_sub_pd,
+    _mm512_mul_pd,
+    _mm512_div_pd,
+    _mm512_fmadd_pd,
+    _mm512_max_pd,
+    _mm512_cmp_pd_mask,
+    _mm512_mask_blend_pd,
+    _mm512_sqrt_pd,
+    _mm512_scalef_pd,
+    _mm512_reduce_add_pd,
+    _mm512_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_maskz_loadu_pd,
+    _mm512_mask_storeu_pd
+);

@@ -1,0 +1,370 @@
+//! The two products under convolution and dense layers, in register tiles.
+//!
+//! ```text
+//! multiply   C[i][p] = Σ_k A[k][i] X[k][p]     sum over the rows of X, vectors along p
+//! dots       G[i][k] += Σ_p Y[i][p] X[k][p]    sum along p, the vectors' lanes added at the end
+//! ```
+//!
+//! X and Y are [`Rows`]: matrices that need not exist. Row k is a stretch of some buffer that begins at
+//! `offsets[k]`. For a convolution of stride 1 the im2col matrix is such a matrix over the image itself:
+//! its row (c, k_h, k_w) is the image, read from pixel (c, k_h, k_w) on. No column is ever copied.
+//!
+//! A tile keeps M x N vectors of the result in registers:
+//!
+//! ```text
+//!             X[k]: N vectors along p
+//!            ┌─────┬─────┬─────┐
+//!   A[k][0]  │     │     │     │   one step of k loads N vectors, broadcasts M numbers
+//!   A[k][1]  │     │     │     │   and does M N multiply-adds: (M + N) loads feed M N
+//!     ...    │     │     │     │   operations, so the multipliers never wait for memory
+//!  A[k][M-1] │     │     │     │
+//!            └─────┴─────┴─────┘
+//! ```
+
+use crate::Element;
+use crate::simd::{Kernel, Level, Simd};
+
+/// Rows of `len` elements each; row k is `base[offsets[k]..offsets[k] + len]`.
+#[derive(Clone, Copy)]
+pub struct Rows<'a, E> {
+    base: &'a [E],
+    offsets: &'a [usize],
+    start: usize,
+    len: usize,
+}
+
+impl<'a, E: Element> Rows<'a, E> {
+    /// # Panics
+    /// When a row does not lie within `base`: this is the precondition that every load below relies on.
+    pub fn new(base: &'a [E], offsets: &'a [usize], len: usize) -> Rows<'a, E> {
+        let room = base.len().checked_sub(len).expect("rows longer than their buffer");
+        assert!(offsets.iter().all(|&offset| offset <= room), "a row reaches beyond its buffer");
+        Rows { base, offsets, start: 0, len }
+    }
+
+    /// The part `start..start + len` of every row.
+    pub fn window(self, start: usize, len: usize) -> Rows<'a, E> {
+        assert!(start + len <= self.len, "a window beyond the rows");
+        Rows { start: self.start + start, len, ..self }
+    }
+
+    /// Some of the rows.
+    pub fn select(self, rows: std::ops::Range<usize>) -> Rows<'a, E> {
+        Rows { offsets: &self.offsets[rows], ..self }
+    }
+
+    /// How many rows there are.
+    pub fn count(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Row k from element p on. In bounds for p <= len, by `new` and `window`.
+    #[inline(always)]
+    fn pointer(&self, k: usize, p: usize) -> *const E {
+        self.base.as_ptr().wrapping_add(self.offsets[k] + self.start + p)
+    }
+}
+
+/// The largest M of the tiles at a level: how many rows of C a block of [`pack`] holds.
+fn block_height(level: Level) -> usize {
+    match level {
+        Level::Avx512 => 8,
+        Level::Avx2 | Level::Portable => 4,
+    }
+}
+
+/// The rows of C, `0..rows`, in blocks as even as they come: 10 rows are 5 + 5, not 8 + 2.
+pub fn blocks(level: Level, rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let count = rows.div_ceil(block_height(level));
+    (0..count).map(move |b| b * rows / count..(b + 1) * rows / count)
+}
+
+/// Packs A for [`multiply`]: block after block, in a block k after k, the block's numbers side by side.
+/// `a(i, k)` is the number for row i of C and row k of X; `out` holds `rows * depth`.
+pub fn pack<E: Element>(
+    level: Level,
+    rows: usize,
+    depth: usize,
+    a: impl Fn(usize, usize) -> E,
+    out: &mut [E],
+) {
+    for block in blocks(level, rows) {
+        let height = block.len();
+        let packed = &mut out[block.start * depth..block.end * depth];
+        for (k, column) in packed.chunks_exact_mut(height).enumerate() {
+            for (value, i) in column.iter_mut().zip(block.clone()) {
+                *value = a(i, k);
+            }
+        }
+    }
+}
+
+/// What a tile of C begins with.
+#[derive(Clone, Copy)]
+pub enum Init<'a, E> {
+    /// 0.
+    Zero,
+    /// `bias[i]` in row i.
+    Bias(&'a [E]),
+    /// What C holds: the product is added to it.
+    Add,
+}
+
+/// One block of rows of C[i][p] = init + Σ_k A[k][i] X[k][p], for every p of the rows X.
+pub struct Multiply<'a, E> {
+    /// One block as [`pack`] makes it: depth x height.
+    pub packed: &'a [E],
+    /// X, `depth` rows.
+    pub rows: Rows<'a, E>,
+    /// What C begins with.
+    pub init: Init<'a, E>,
+    /// C: row i is `out[i * stride..][..rows.len]`.
+    pub out: &'a mut [E],
+    /// From one row of C to the next.
+    pub stride: usize,
+}
+
+impl<E: Element> Multiply<'_, E> {
+    /// The preconditions of the tiles: returns the height of the block.
+    fn checked_height(&self) -> usize {
+        let (depth, len) = (self.rows.count(), self.rows.len);
+        let height = self.packed.len().checked_div(depth).unwrap_or(0);
+        assert!(height * depth == self.packed.len() && (1..=8).contains(&height), "a block of {height} rows");
+        assert!((height - 1) * self.stride + len <= self.out.len(), "C is too small");
+        if let Init::Bias(bias) = self.init {
+            assert!(bias.len() >= height, "a bias is missing");
+        }
+        height
+    }
+}
+
+impl<E: Element> Kernel<E> for Multiply<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, s: S) {
+        // M x N + N vectors and one broadcast have to fit in the registers.
+        match (S::REGISTERS, self.checked_height()) {
+            (32, 8) => multiply_block::<E, S, 8, 3>(s, self),
+            (32, 7) => multiply_block::<E, S, 7, 3>(s, self),
+            (32, 6) => multiply_block::<E, S, 6, 4>(s, self),
+            (32, 5) => multiply_block::<E, S, 5, 5>(s, self),
+            (32, 4) => multiply_block::<E, S, 4, 6>(s, self),
+            (32, 3) => multiply_block::<E, S, 3, 7>(s, self),
+            (32, 2) => multiply_block::<E, S, 2, 8>(s, self),
+            (32, 1) => multiply_block::<E, S, 1, 8>(s, self),
+            (16, 4) => multiply_block::<E, S, 4, 3>(s, self),
+            (16, 3) => multiply_block::<E, S, 3, 3>(s, self),
+            (16, 2) => multiply_block::<E, S, 2, 5>(s, self),
+            (16, 1) => multiply_block::<E, S, 1, 7>(s, self),
+            (8, 4) => multiply_block::<E, S, 4, 1>(s, self),
+            (8, 3) => multiply_block::<E, S, 3, 1>(s, self),
+            (8, 2) => multiply_block::<E, S, 2, 2>(s, self),
+            (8, 1) => multiply_block::<E, S, 1, 4>(s, self),
+            (registers, height) => unreachable!("no tile for {height} rows and {registers} registers"),
+        }
+    }
+}
+
+#[inline(always)]
+fn multiply_block<E: Element, S: Simd<E>, const M: usize, const N: usize>(s: S, mut job: Multiply<'_, E>) {
+    let len = job.rows.len;
+    let mut p = 0;
+    // SAFETY (all three): p + the elements that the tile touches <= len; `checked_height` and `Rows::new`.
+    while p + N * S::LANES <= len {
+        unsafe { multiply_tile::<E, S, M, N, false>(s, &mut job, p, S::LANES) };
+        p += N * S::LANES;
+    }
+    while p + S::LANES <= len {
+        unsafe { multiply_tile::<E, S, M, 1, false>(s, &mut job, p, S::LANES) };
+        p += S::LANES;
+    }
+    if p < len {
+        unsafe { multiply_tile::<E, S, M, 1, true>(s, &mut job, p, len - p) };
+    }
+}
+
+/// C[0..M][p..p + N lanes]; with `PARTIAL` only the first `n` lanes of the one vector.
+///
+/// # Safety
+/// `checked_height` holds for M, and p + (N - 1) lanes + n <= `rows.len`.
+#[inline(always)]
+unsafe fn multiply_tile<E: Element, S: Simd<E>, const M: usize, const N: usize, const PARTIAL: bool>(
+    s: S,
+    job: &mut Multiply<'_, E>,
+    p: usize,
+    n: usize,
+) {
+    let out = job.out.as_mut_ptr();
+    let mut c = [[s.splat(E::ZERO); N]; M];
+    for (i, row) in c.iter_mut().enumerate() {
+        for (j, value) in row.iter_mut().enumerate() {
+            *value = match job.init {
+                Init::Zero => s.splat(E::ZERO),
+                Init::Bias(bias) => s.splat(bias[i]),
+                // SAFETY: this function's contract.
+                Init::Add => unsafe {
+                    load::<E, S, PARTIAL>(s, out.add(i * job.stride + p + j * S::LANES), n)
+                },
+            };
+        }
+    }
+    let mut a = job.packed.as_ptr();
+    for k in 0..job.rows.count() {
+        let x = job.rows.pointer(k, p);
+        let mut vectors = [s.splat(E::ZERO); N];
+        for (j, vector) in vectors.iter_mut().enumerate() {
+            // SAFETY: this function's contract.
+            *vector = unsafe { load::<E, S, PARTIAL>(s, x.wrapping_add(j * S::LANES), n) };
+        }
+        for (i, row) in c.iter_mut().enumerate() {
+            // SAFETY: `packed` holds depth x M numbers.
+            let weight = s.splat(unsafe { *a.add(i) });
+            for (value, vector) in row.iter_mut().zip(&vectors) {
+                *value = s.fma(weight, *vector, *value);
+            }
+        }
+        a = a.wrapping_add(M);
+    }
+    for (i, row) in c.iter().enumerate() {
+        for (j, value) in row.iter().enumerate() {
+            // SAFETY: this function's contract.
+            unsafe {
+                let at = out.add(i * job.stride + p + j * S::LANES);
+                if PARTIAL { s.store_partial(at, n, *value) } else { s.store(at, *value) }
+            }
+        }
+    }
+}
+
+/// A whole vector, or its first `n` lanes.
+///
+/// # Safety
+/// That many elements are readable at `at`.
+#[inline(always)]
+unsafe fn load<E: Element, S: Simd<E>, const PARTIAL: bool>(s: S, at: *const E, n: usize) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe { if PARTIAL { s.load_partial(at, n) } else { s.load(at) } }
+}
+
+/// G[i][k] += Σ_p Y[i][p] X[k][p].
+pub struct Dots<'a, E> {
+    /// Y; its rows are as long as those of X.
+    pub left: Rows<'a, E>,
+    /// X.
+    pub right: Rows<'a, E>,
+    /// G, row-major: `left.count()` x `right.count()`.
+    pub out: &'a mut [E],
+}
+
+impl<E: Element> Kernel<E> for Dots<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(mut self, s: S) {
+        assert!(self.left.len == self.right.len, "rows of different lengths");
+        assert!(self.out.len() == self.left.count() * self.right.count(), "G has another size");
+        let rows = self.left.count();
+        let mut i = 0;
+        while i < rows {
+            let height = match (S::REGISTERS, rows - i) {
+                (8, 1) => 1,
+                (8, _) => 2,
+                (_, 1) => 1,
+                (_, 2 | 3) => 2,
+                _ => 4,
+            };
+            match (S::REGISTERS, height) {
+                (32, 4) => dots_block::<E, S, 4, 6>(s, &mut self, i),
+                (32, 2) => dots_block::<E, S, 2, 8>(s, &mut self, i),
+                (32, 1) => dots_block::<E, S, 1, 8>(s, &mut self, i),
+                (16, 4) => dots_block::<E, S, 4, 3>(s, &mut self, i),
+                (16, 2) => dots_block::<E, S, 2, 4>(s, &mut self, i),
+                (16, 1) => dots_block::<E, S, 1, 6>(s, &mut self, i),
+                (8, 2) => dots_block::<E, S, 2, 2>(s, &mut self, i),
+                (_, _) => dots_block::<E, S, 1, 3>(s, &mut self, i),
+            }
+            i += height;
+        }
+    }
+}
+
+/// M rows of G from row i on.
+#[inline(always)]
+fn dots_block<E: Element, S: Simd<E>, const M: usize, const N: usize>(s: S, job: &mut Dots<'_, E>, i: usize) {
+    let columns = job.right.count();
+    let mut k = 0;
+    while k + N <= columns {
+        dots_tile::<E, S, M, N>(s, job, i, k);
+        k += N;
+    }
+    // What is left, in tiles of 3 and 1: a tile of 4 x 1 is still as fast as memory.
+    while k + 3 <= columns {
+        dots_tile::<E, S, M, 3>(s, job, i, k);
+        k += 3;
+    }
+    while k < columns {
+        dots_tile::<E, S, M, 1>(s, job, i, k);
+        k += 1;
+    }
+}
+
+/// Elements of the largest tile of [`Dots`]: 24 vectors of 16.
+const MAX_TILE: usize = 384;
+
+#[inline(always)]
+fn dots_tile<E: Element, S: Simd<E>, const M: usize, const N: usize>(
+    s: S,
+    job: &mut Dots<'_, E>,
+    i: usize,
+    k: usize,
+) {
+    let len = job.left.len;
+    let columns = job.right.count();
+    let mut left = [std::ptr::null(); M];
+    for (m, pointer) in left.iter_mut().enumerate() {
+        *pointer = job.left.pointer(i + m, 0);
+    }
+    let mut right = [std::ptr::null(); N];
+    for (j, pointer) in right.iter_mut().enumerate() {
+        *pointer = job.right.pointer(k + j, 0);
+    }
+    let mut sums = [[s.splat(E::ZERO); N]; M];
+    let mut p = 0;
+    // SAFETY (all loads): p + what is loaded <= len, and `Rows::new` holds every row in its buffer.
+    while p + S::LANES <= len {
+        let mut x = [s.splat(E::ZERO); N];
+        for (x, pointer) in x.iter_mut().zip(&right) {
+            *x = unsafe { s.load(pointer.add(p)) };
+        }
+        for (row, pointer) in sums.iter_mut().zip(&left) {
+            let y = unsafe { s.load(pointer.add(p)) };
+            for (sum, x) in row.iter_mut().zip(&x) {
+                *sum = s.fma(y, *x, *sum);
+            }
+        }
+        p += S::LANES;
+    }
+    if p < len {
+        for (row, y) in sums.iter_mut().zip(&left) {
+            let y = unsafe { s.load_partial(y.add(p), len - p) };
+            for (sum, x) in row.iter_mut().zip(&right) {
+                *sum = s.fma(y, unsafe { s.load_partial(x.add(p), len - p) }, *sum);
+            }
+        }
+    }
+    // By way of memory: a loop this long over the sums themselves would keep them out of registers above.
+    let mut stored = [E::ZERO; MAX_TILE];
+    const { assert!(M * N * S::LANES <= MAX_TILE) };
+    for (m, row) in sums.iter().enumerate() {
+        for (j, sum) in row.iter().enumerate() {
+            // SAFETY: M N vectors fit in `stored`.
+            unsafe { s.store(stored.as_mut_ptr().add((m * N + j) * S::LANES), *sum) };
+        }
+    }
+    for (at, vector) in stored.chunks_exact(S::LANES).take(M * N).enumerate() {
+        // SAFETY: a chunk is a vector long.
+        let sum = s.reduce_add(unsafe { s.load(vector.as_ptr()) });
+        job.out[(i + at / N) * columns + k + at % N] += sum;
+    }
+}

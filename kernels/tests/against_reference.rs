@@ -1,0 +1,269 @@
+//! Every kernel against its naive twin, in f64 and f32, at sizes around the lane widths, at every SIMD level.
+
+use std::process::Command;
+use twinglyph_kernels::simd::Level;
+use twinglyph_kernels::*;
+
+/// Numbers in -1..1 from a small generator (xorshift64*, Vigna 2016).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> f64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+
+    fn vec<E: Element>(&mut self, len: usize) -> Vec<E> {
+        (0..len).map(|_| E::from_f64(self.next())).collect()
+    }
+}
+
+/// |a - b| <= tolerance max(1, |b|), element by element; the tolerance is that of a sum of `terms` products.
+#[track_caller]
+fn assert_close<E: Element>(a: &[E], b: &[E], terms: usize, what: &str) {
+    let unit = if E::NAME == "f32" { f64::from(f32::EPSILON) } else { f64::EPSILON };
+    let tolerance = unit * (4.0 + terms as f64);
+    assert_eq!(a.len(), b.len(), "{what}");
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        let (a, b) = (a.to_f64(), b.to_f64());
+        assert!(
+            (a - b).abs() <= tolerance * b.abs().max(1.0),
+            "{what}: element {i} is {a}, the twin says {b}"
+        );
+    }
+}
+
+/// Sizes just below, at and above the lane widths, odd leftovers, strides beyond the kernel, padding.
+fn geometries() -> Vec<Geometry> {
+    let mut all = Vec::new();
+    let base = Geometry {
+        images: 2,
+        channels: 2,
+        size: (5, 7),
+        filters: 3,
+        kernel: (3, 3),
+        stride: (1, 1),
+        padding: (0, 0),
+    };
+    for width in [3, 4, 5, 8, 9, 10, 17, 18, 19, 33, 34, 51] {
+        all.push(Geometry { size: (4, width), ..base });
+    }
+    for filters in 1..=19 {
+        all.push(Geometry { filters, ..base });
+    }
+    for channels in 1..=9 {
+        all.push(Geometry { channels, images: 1, ..base });
+    }
+    for kernel in [(1, 1), (1, 3), (3, 1), (2, 5), (5, 2), (5, 7)] {
+        for padding in [(0, 0), (1, 0), (0, 2), (2, 2)] {
+            for stride in [(1, 1), (2, 2), (1, 3), (3, 1), (7, 7)] {
+                all.push(Geometry { kernel, padding, stride, ..base });
+            }
+        }
+    }
+    let large = Geometry { size: (61, 53), channels: 3, filters: 10, kernel: (5, 5), ..base };
+    all.push(large);
+    all.push(Geometry { stride: (2, 2), padding: (2, 2), images: 35, size: (31, 53), ..large });
+    all.push(Geometry { size: (1, 1), kernel: (1, 1), channels: 1, filters: 1, images: 1, ..base });
+    all
+}
+
+fn convolution_agrees<E: Element>() {
+    let mut numbers = Numbers(7);
+    for g in geometries() {
+        let (x, w) = (numbers.vec::<E>(g.input_len()), numbers.vec::<E>(g.weight_len()));
+        let (b, dy) = (numbers.vec::<E>(g.filters), numbers.vec::<E>(g.output_len()));
+        let (h_out, w_out) = g.output_size();
+        let sums = g.images * h_out * w_out;
+        for bias in [None, Some(&b[..])] {
+            let (mut fast, mut slow) = (vec![E::ONE; g.output_len()], vec![E::ZERO; g.output_len()]);
+            conv2d_forward(&g, &x, &w, bias, &mut fast);
+            reference::conv2d_forward(&g, &x, &w, bias, &mut slow);
+            assert_close(&fast, &slow, g.depth(), &format!("y of {g:?}"));
+        }
+        // Gradients are added to what is there.
+        let lengths = [g.input_len(), g.weight_len(), g.filters];
+        let start = lengths.map(|len| numbers.vec::<E>(len));
+        let (mut fast, mut slow) = (start.clone(), start);
+        let [dx, dw, db] = &mut fast;
+        conv2d_backward(&g, &x, &w, &dy, Gradients { input: Some(dx), weight: Some(dw), bias: Some(db) });
+        let [dx, dw, db] = &mut slow;
+        reference::conv2d_backward_input(&g, &w, &dy, dx);
+        reference::conv2d_backward_weight(&g, &x, &dy, dw);
+        reference::conv2d_backward_bias(&g, &dy, db);
+        let area = g.kernel.0 * g.kernel.1;
+        assert_close(&fast[0], &slow[0], g.filters * area, &format!("dx of {g:?}"));
+        assert_close(&fast[1], &slow[1], sums, &format!("dw of {g:?}"));
+        assert_close(&fast[2], &slow[2], sums, &format!("db of {g:?}"));
+        // Each alone is what it was together.
+        let (mut alone, mut twin) = (vec![E::ZERO; g.weight_len()], vec![E::ZERO; g.weight_len()]);
+        conv2d_backward(&g, &x, &w, &dy, Gradients { input: None, weight: Some(&mut alone), bias: None });
+        reference::conv2d_backward_weight(&g, &x, &dy, &mut twin);
+        assert_close(&alone, &twin, sums, &format!("dw alone of {g:?}"));
+        let (mut alone, mut twin) = (vec![E::ZERO; g.input_len()], vec![E::ZERO; g.input_len()]);
+        conv2d_backward(&g, &x, &w, &dy, Gradients { input: Some(&mut alone), weight: None, bias: None });
+        reference::conv2d_backward_input(&g, &w, &dy, &mut twin);
+        assert_close(&alone, &twin, g.filters * area, &format!("dx alone of {g:?}"));
+    }
+}
+
+fn pooling_agrees<E: Element>() {
+    let mut numbers = Numbers(8);
+    let shapes = [((2, 2), (2, 2)), ((3, 3), (3, 3)), ((3, 2), (2, 1)), ((1, 2), (4, 2)), ((2, 1), (1, 5))];
+    for width in [3, 7, 8, 9, 15, 16, 17, 18, 31, 32, 33, 34, 35, 65, 66, 67] {
+        for (window, stride) in shapes {
+            let g = Pool2d { planes: 3, size: (5, width), window, stride };
+            let (h_out, w_out) = g.output_size();
+            let (inputs, outputs) = (g.planes * 5 * width, g.planes * h_out * w_out);
+            // Few values, so that ties are common.
+            let x: Vec<E> = (0..inputs).map(|_| E::from_f64((numbers.next() * 3.0).round())).collect();
+            let dy = numbers.vec::<E>(outputs);
+            let start = numbers.vec::<E>(inputs);
+            let (mut fast, mut slow) = (vec![E::ONE; outputs], vec![E::ZERO; outputs]);
+            let (mut fast_at, mut slow_at) = (vec![9; outputs], vec![0; outputs]);
+            max_pool2d_forward(&g, &x, &mut fast, &mut fast_at);
+            reference::max_pool2d_forward(&g, &x, &mut slow, &mut slow_at);
+            assert_eq!((&fast, &fast_at), (&slow, &slow_at), "{g:?}");
+            let (mut fast, mut slow) = (start.clone(), start.clone());
+            max_pool2d_backward(&g, &fast_at, &dy, &mut fast);
+            reference::max_pool2d_backward(&g, &slow_at, &dy, &mut slow);
+            assert_close(&fast, &slow, 9, &format!("max dx of {g:?}"));
+            let (mut fast, mut slow) = (vec![E::ONE; outputs], vec![E::ZERO; outputs]);
+            avg_pool2d_forward(&g, &x, &mut fast);
+            reference::avg_pool2d_forward(&g, &x, &mut slow);
+            assert_close(&fast, &slow, 9, &format!("avg y of {g:?}"));
+            let (mut fast, mut slow) = (start.clone(), start);
+            avg_pool2d_backward(&g, &dy, &mut fast);
+            reference::avg_pool2d_backward(&g, &dy, &mut slow);
+            assert_close(&fast, &slow, 9, &format!("avg dx of {g:?}"));
+        }
+    }
+}
+
+fn batch_norm_agrees<E: Element>() {
+    let mut numbers = Numbers(9);
+    let features = [(1, 1, 2), (2, 1, 1), (5, 3, 1), (4, 17, 1), (3, 1030, 1)];
+    let images = [(2, 3, 15), (2, 3, 16), (3, 2, 17), (1, 4, 133)];
+    for (images, channels, positions) in features.into_iter().chain(images) {
+        let g = BatchNorm { images, channels, positions };
+        let len = images * channels * positions;
+        let (x, dy) = (numbers.vec::<E>(len), numbers.vec::<E>(len));
+        let (gamma, beta) = (numbers.vec::<E>(channels), numbers.vec::<E>(channels));
+        let zeros = || vec![E::ZERO; channels];
+        let (mut mean, mut var, mut slow_mean, mut slow_var) = (zeros(), zeros(), zeros(), zeros());
+        batch_norm_statistics(&g, &x, &mut mean, &mut var);
+        reference::batch_norm_statistics(&g, &x, &mut slow_mean, &mut slow_var);
+        assert_close(&mean, &slow_mean, g.count(), &format!("mean of {g:?}"));
+        assert_close(&var, &slow_var, g.count(), &format!("var of {g:?}"));
+        let rstd: Vec<E> = var.iter().map(|v| E::ONE / (*v + E::from_f64(0.1)).sqrt()).collect();
+        let (mut fast, mut slow) = (vec![E::ONE; len], vec![E::ONE; len]);
+        batch_norm_apply(&g, &x, [&mean, &rstd], [&gamma, &beta], &mut fast);
+        reference::batch_norm_apply(&g, &x, [&mean, &rstd], [&gamma, &beta], &mut slow);
+        assert_close(&fast, &slow, 8, &format!("y of {g:?}"));
+        let (mut dgamma, mut dbeta) = (zeros(), zeros());
+        batch_norm_channel_sums(&g, &x, [&mean, &rstd], &dy, &mut dgamma, &mut dbeta);
+        batch_norm_backward(&g, &x, [&mean, &rstd], &gamma, Some([&dgamma, &dbeta]), &dy, &mut fast);
+        let (slow_dgamma, slow_dbeta) =
+            reference::batch_norm_backward(&g, &x, [&mean, &rstd], &gamma, &dy, &mut slow);
+        assert_close(&dgamma, &slow_dgamma, 4 * g.count(), &format!("dgamma of {g:?}"));
+        assert_close(&dbeta, &slow_dbeta, g.count(), &format!("dbeta of {g:?}"));
+        assert_close(&fast, &slow, 16 + 8 * g.count(), &format!("dx of {g:?}"));
+    }
+}
+
+fn dense_agrees<E: Element>() {
+    let mut numbers = Numbers(10);
+    for rows in [1, 2, 7, 8, 9, 33] {
+        for (inputs, outputs) in [(1, 1), (7, 10), (8, 3), (9, 4), (16, 5), (17, 17), (2049, 10), (4100, 2)] {
+            let g = Dense { rows, inputs, outputs };
+            let (x, w) = (numbers.vec::<E>(rows * inputs), numbers.vec::<E>(outputs * inputs));
+            let (b, dy) = (numbers.vec::<E>(outputs), numbers.vec::<E>(rows * outputs));
+            let (mut fast, mut slow) = (vec![E::ONE; rows * outputs], vec![E::ZERO; rows * outputs]);
+            dense_forward(&g, &x, &w, Some(&b), &mut fast);
+            reference::dense_forward(&g, &x, &w, Some(&b), &mut slow);
+            assert_close(&fast, &slow, inputs, &format!("y of {g:?}"));
+            let (mut dx, mut dw, mut db) = (x.clone(), w.clone(), b.clone());
+            let (mut slow_dx, mut slow_dw) = (x.clone(), w.clone());
+            dense_backward_input(&g, &w, &dy, &mut dx);
+            dense_backward_weight(&g, &x, &dy, &mut dw);
+            dense_backward_bias(&dy, &mut db);
+            reference::dense_backward(&g, &x, &w, &dy, &mut slow_dx, &mut slow_dw);
+            assert_close(&dx, &slow_dx, outputs, &format!("dx of {g:?}"));
+            assert_close(&dw, &slow_dw, rows, &format!("dw of {g:?}"));
+            let column = |o: usize| dy.iter().skip(o).step_by(outputs).copied().sum::<E>();
+            let slow_db: Vec<E> = (0..outputs).map(|o| b[o] + column(o)).collect();
+            assert_close(&db, &slow_db, rows, &format!("db of {g:?}"));
+        }
+    }
+}
+
+#[test]
+fn every_kernel_agrees_with_its_naive_twin() {
+    convolution_agrees::<f64>();
+    convolution_agrees::<f32>();
+    pooling_agrees::<f64>();
+    pooling_agrees::<f32>();
+    batch_norm_agrees::<f64>();
+    batch_norm_agrees::<f32>();
+    dense_agrees::<f64>();
+    dense_agrees::<f32>();
+}
+
+/// The level is chosen once a process, so each level has a process of its own.
+#[test]
+fn every_kernel_agrees_with_its_naive_twin_at_every_level_of_this_cpu() {
+    for level in Level::available() {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "every_kernel_agrees_with_its_naive_twin"])
+            .env(simd::LEVEL_VARIABLE, level.to_string())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && said.contains("1 passed"), "{level}: {said}");
+    }
+}
+
+#[test]
+fn col2im_is_the_adjoint_of_im2col() {
+    // <im2col x, y> = <x, col2im y> for every x and y.
+    let mut numbers = Numbers(11);
+    for g in geometries().into_iter().filter(|g| g.images < 3) {
+        let (h_out, w_out) = g.output_size();
+        let (image, columns) = (g.input_len() / g.images, g.depth() * h_out * w_out);
+        let (x, y) = (numbers.vec::<f64>(image), numbers.vec::<f64>(columns));
+        let (mut im, mut col) = (vec![0.0; image], vec![0.0; columns]);
+        reference::im2col(&g, &x, &mut col);
+        reference::col2im(&g, &y, &mut im);
+        let left: f64 = col.iter().zip(&y).map(|(a, b)| a * b).sum();
+        let right: f64 = im.iter().zip(&x).map(|(a, b)| a * b).sum();
+        assert!((left - right).abs() < 1e-12 * columns as f64, "{g:?}: {left} and {right}");
+    }
+}
+
+#[test]
+fn convolution_is_the_weight_times_the_columns() {
+    let g = Geometry {
+        images: 1,
+        channels: 2,
+        size: (5, 6),
+        filters: 3,
+        kernel: (2, 3),
+        stride: (2, 1),
+        padding: (1, 0),
+    };
+    let mut numbers = Numbers(12);
+    let (x, w) = (numbers.vec::<f64>(g.input_len()), numbers.vec::<f64>(g.weight_len()));
+    let positions = g.output_len() / g.filters;
+    let mut columns = vec![0.0; g.depth() * positions];
+    reference::im2col(&g, &x, &mut columns);
+    let mut y = vec![0.0; g.output_len()];
+    reference::conv2d_forward(&g, &x, &w, None, &mut y);
+    for o in 0..g.filters {
+        for p in 0..positions {
+            let sum: f64 = (0..g.depth()).map(|k| w[o * g.depth() + k] * columns[k * positions + p]).sum();
+            assert!((sum - y[o * positions + p]).abs() < 1e-12);
+        }
+    }
+}
