@@ -4,6 +4,11 @@
 pub mod data;
 pub mod error;
 pub mod evaluate;
+pub mod ops;
 pub mod run;
+pub mod tape;
+pub mod tensor;
 
 pub use error::{Error, Result};
+pub use tape::{Tape, Var};
+pub use tensor::{Element, Shape, Tensor};

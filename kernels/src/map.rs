@@ -57,6 +57,11 @@ pub fn map_add_chunk<E: Element, const N: usize, F: Map<E, N>>(f: F, inputs: [&[
     dispatch(MapKernel::<E, N, F, true> { f, inputs, out });
 }
 
+/// out = 0.
+pub fn fill_zero<E: Element>(out: &mut [E]) {
+    out.par_chunks_mut(CHUNK).for_each(|out| out.fill(E::ZERO));
+}
+
 /// x itself.
 #[derive(Clone, Copy)]
 pub struct Identity;

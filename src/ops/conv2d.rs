@@ -1,0 +1,170 @@
+//! Convolution (in the field's sense: cross-correlation, the kernel is not flipped).
+//!
+//! x (N, C_in, H, W), weight (C_out, C_in, K_h, K_w), bias (C_out), y (N, C_out, H_out, W_out):
+//!
+//! ```text
+//! y[n,o,i,j] = b[o] + Σ_{c,u,v} w[o,c,u,v] x[n,c, i s_h + u - p_h, j s_w + v - p_w]
+//! H_out = floor((H + 2 p_h - K_h) / s_h) + 1, W_out likewise; x is 0 outside of the image
+//! ```
+//!
+//! Each product w x in that sum sends dy[n,o,i,j] times its other factor back to each of its factors, so
+//!
+//! ```text
+//! dw[o,c,u,v] = Σ_{n,i,j} dy[n,o,i,j] x[n,c, i s_h + u - p_h, j s_w + v - p_w]
+//! dx[n,c,r,q] = Σ over all (o,u,v,i,j) with i s_h + u - p_h = r and j s_w + v - p_w = q of w[o,c,u,v] dy[n,o,i,j]
+//! db[o]       = Σ_{n,i,j} dy[n,o,i,j]
+//! ```
+//!
+//! With im2col the sum is a matrix product, y = w columns, and these are dw = dy columns^T and dx = col2im(w^T
+//! dy). The kernels' text (`kernels/src/conv2d.rs`) says how it is computed without ever making the columns.
+
+use super::sample::{Numbers, Refusal, Sample, Samples};
+use super::shapes::{expect_inputs, expect_positive, expect_shape, images, not_empty};
+use crate::tape::{Node, Op, Saved};
+use crate::tensor::{Element, Shape, Tensor};
+use crate::{Error, Result};
+use twinglyph_kernels::{Geometry, Gradients, conv2d_backward, conv2d_forward};
+
+/// Convolution; inputs x, weight and, if wanted, bias.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv2d {
+    /// (vertical, horizontal) step of the kernel.
+    pub stride: (usize, usize),
+    /// Zeros added at (top and bottom, left and right).
+    pub padding: (usize, usize),
+}
+
+impl Default for Conv2d {
+    /// Stride 1, no padding ("valid").
+    fn default() -> Conv2d {
+        Conv2d { stride: (1, 1), padding: (0, 0) }
+    }
+}
+
+impl Conv2d {
+    fn geometry(&self, x: &Shape, weight: &Shape) -> Result<Geometry> {
+        let [n, c_in, h, w] = images("conv2d", x)?;
+        let [c_out, _, k_h, k_w] = weight.dims().try_into().map_err(|_| {
+            Error::shape("conv2d", format!("a weight of shape {weight}, expected (C_out, C_in, K_h, K_w)"))
+        })?;
+        Ok(Geometry {
+            images: n,
+            channels: c_in,
+            size: (h, w),
+            filters: c_out,
+            kernel: (k_h, k_w),
+            stride: self.stride,
+            padding: self.padding,
+        })
+    }
+}
+
+impl<E: Element> Op<E> for Conv2d {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape> {
+        expect_inputs("conv2d", inputs, 2..=3)?;
+        let g = self.geometry(inputs[0], inputs[1])?;
+        expect_shape("conv2d", "weight", inputs[1], &[g.filters, g.channels, g.kernel.0, g.kernel.1])?;
+        if let Some(bias) = inputs.get(2) {
+            expect_shape("conv2d", "bias", bias, &[g.filters])?;
+        }
+        not_empty("conv2d", inputs)?;
+        expect_positive("conv2d", "stride", self.stride)?;
+        let (h_out, w_out) = g.output_size();
+        if h_out == 0 || w_out == 0 {
+            let (padded, kernel) = (
+                (g.size.0 + 2 * g.padding.0, g.size.1 + 2 * g.padding.1),
+                format!("{} x {}", g.kernel.0, g.kernel.1),
+            );
+            return Err(Error::shape(
+                "conv2d",
+                format!(
+                    "the output is empty, a kernel of {kernel} does not fit an image of {} x {} (padding included)",
+                    padded.0, padded.1
+                ),
+            ));
+        }
+        Ok([g.images, g.filters, h_out, w_out].into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor<E>], output: &mut Tensor<E>, _: &mut Saved<E>) {
+        let g = self.geometry(inputs[0].shape(), inputs[1].shape()).expect("checked by output_shape");
+        let bias = inputs.get(2).map(|b| b.values());
+        conv2d_forward(&g, inputs[0].values(), inputs[1].values(), bias, output.values_mut());
+    }
+
+    fn vjp(&self, node: Node<'_, E>, grad_output: &Tensor<E>, grad_inputs: &mut [Option<Tensor<E>>]) {
+        let (x, weight) = (node.inputs[0], node.inputs[1]);
+        let g = self.geometry(x.shape(), weight.shape()).expect("checked by output_shape");
+        let mut wanted = grad_inputs.iter_mut().map(|grad| grad.as_mut().map(|grad| grad.values_mut()));
+        let mut next = || wanted.next().flatten();
+        let grads = Gradients { input: next(), weight: next(), bias: next() };
+        conv2d_backward(&g, x.values(), weight.values(), grad_output.values(), grads);
+    }
+}
+
+impl Samples for Conv2d {
+    fn samples<E: Element>() -> Vec<Sample<E>> {
+        let mut numbers = Numbers::new(6);
+        let plain = Conv2d::default();
+        // (op, x, (C_out, K_h, K_w), bias)
+        type Case = (Conv2d, [usize; 4], [usize; 3], bool);
+        let cases: [Case; 11] = [
+            (plain, [1, 1, 1, 1], [1, 1, 1], true),
+            (plain, [1, 1, 3, 4], [1, 2, 2], false),
+            (plain, [2, 3, 5, 7], [4, 3, 3], true),
+            (plain, [2, 2, 6, 5], [3, 1, 1], true),
+            (plain, [1, 2, 4, 9], [2, 4, 1], true),
+            (Conv2d { stride: (2, 2), ..plain }, [2, 2, 6, 7], [3, 3, 3], true),
+            (Conv2d { stride: (3, 1), ..plain }, [1, 2, 7, 5], [2, 2, 3], false),
+            (Conv2d { stride: (5, 4), ..plain }, [1, 1, 7, 9], [2, 2, 2], true),
+            (Conv2d { padding: (1, 2), ..plain }, [2, 2, 4, 3], [3, 3, 2], true),
+            (Conv2d { stride: (2, 3), padding: (2, 1) }, [1, 3, 5, 6], [2, 3, 5], true),
+            (Conv2d { stride: (2, 2), padding: (1, 1) }, [2, 5, 9, 9], [9, 3, 3], true),
+        ];
+        cases
+            .map(|(op, x, [c_out, k_h, k_w], bias)| {
+                let mut inputs = vec![numbers.tensor(&x), numbers.tensor(&[c_out, x[1], k_h, k_w])];
+                let mut linear = vec![0, 1];
+                if bias {
+                    inputs.push(numbers.tensor(&[c_out]));
+                    linear.push(2);
+                }
+                let (s, p) = (op.stride, op.padding);
+                let label = format!(
+                    "{} * {c_out} x {k_h} x {k_w}, stride {} {}, padding {} {}",
+                    Shape::from(x),
+                    s.0,
+                    s.1,
+                    p.0,
+                    p.1
+                );
+                Sample::new(label, op, inputs).linear_in(&linear)
+            })
+            .into()
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let plain = Conv2d::default();
+        vec![
+            Refusal::new(
+                plain,
+                [&[1, 2, 4, 4], &[3, 1, 3, 3]],
+                "weight of shape (3, 1, 3, 3), expected (3, 2, 3, 3)",
+            ),
+            Refusal::new(plain, [&[1, 2, 4, 4], &[3, 2, 5, 3]], "the output is empty, a kernel of 5 x 3"),
+            Refusal::new(plain, [&[2, 4, 4], &[3, 2, 5, 3]], "expected images (N, C, H, W)"),
+            Refusal::new(plain, [&[1, 2, 4, 4], &[3, 18]], "expected (C_out, C_in, K_h, K_w)"),
+            Refusal::new(plain, [&[1, 2, 4, 4], &[3, 2, 3, 3], &[2]], "bias of shape (2), expected (3)"),
+            Refusal::new(plain, [&[0, 2, 4, 4], &[3, 2, 3, 3]], "empty input of shape (0, 2, 4, 4)"),
+            Refusal::new(
+                Conv2d { stride: (0, 1), ..plain },
+                [&[1, 2, 4, 4], &[3, 2, 3, 3]],
+                "stride of 0 x 1, expected at least 1 x 1",
+            ),
+        ]
+    }
+}

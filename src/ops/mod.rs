@@ -1,0 +1,83 @@
+//! The differentiable functions: one op a file, each with its formula, its derivation, its shape rule, and
+//! the samples that its gradient is checked on.
+//!
+//! [`table`] lists them all; the tests, the benches and `twinglyph gradcheck` walk it. A new op is one file
+//! and one line there.
+
+mod activation;
+mod avg_pool2d;
+mod batch_norm;
+mod contrastive_loss;
+mod conv2d;
+mod dense;
+mod distance;
+mod elementwise;
+mod flatten;
+mod max_pool2d;
+mod reduce;
+mod sample;
+mod shapes;
+mod triplet_loss;
+
+pub use activation::{Relu, Sigmoid, Tanh};
+pub use avg_pool2d::AvgPool2d;
+pub use batch_norm::{BatchNorm, BatchNormEval};
+pub use contrastive_loss::ContrastiveLoss;
+pub use conv2d::Conv2d;
+pub use dense::Dense;
+pub use distance::{EuclideanDistance, SquaredDistance};
+pub use elementwise::{Add, Mul, Sqrt, Square, Sub};
+pub use flatten::Flatten;
+pub use max_pool2d::MaxPool2d;
+pub use reduce::{Mean, Sum};
+pub use sample::{Refusal, Sample, Samples};
+pub use triplet_loss::TripletLoss;
+
+/// One op of the table.
+pub struct Entry {
+    /// The op's name.
+    pub name: &'static str,
+    /// What it is checked on in f64.
+    pub samples_f64: fn() -> Vec<Sample<f64>>,
+    /// The same numbers in f32.
+    pub samples_f32: fn() -> Vec<Sample<f32>>,
+    /// What it must refuse.
+    pub refusals: fn() -> Vec<Refusal>,
+}
+
+/// Every op. An op without samples fails the suite.
+pub fn table() -> Vec<Entry> {
+    macro_rules! ops {
+        ($($name:literal: $op:ty,)*) => {
+            vec![$(Entry {
+                name: $name,
+                samples_f64: <$op as Samples>::samples::<f64>,
+                samples_f32: <$op as Samples>::samples::<f32>,
+                refusals: <$op as Samples>::refusals,
+            }),*]
+        };
+    }
+    ops! {
+        "add": Add,
+        "sub": Sub,
+        "mul": Mul,
+        "square": Square,
+        "sqrt": Sqrt,
+        "sum": Sum,
+        "mean": Mean,
+        "relu": Relu,
+        "tanh": Tanh,
+        "sigmoid": Sigmoid,
+        "dense": Dense,
+        "conv2d": Conv2d,
+        "max_pool2d": MaxPool2d,
+        "avg_pool2d": AvgPool2d,
+        "batch_norm": BatchNorm,
+        "batch_norm_eval": BatchNormEval,
+        "flatten": Flatten,
+        "squared_distance": SquaredDistance,
+        "euclidean_distance": EuclideanDistance,
+        "contrastive_loss": ContrastiveLoss,
+        "triplet_loss": TripletLoss,
+    }
+}
