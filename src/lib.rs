@@ -4,7 +4,10 @@
 pub mod data;
 pub mod error;
 pub mod evaluate;
+pub mod nn;
 pub mod ops;
+pub mod random;
+pub mod recipes;
 pub mod run;
 pub mod tape;
 pub mod tensor;

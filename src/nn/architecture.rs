@@ -1,0 +1,238 @@
+//! What a Siamese model is, apart from its numbers: the encoder's list of layers, the head, the loss. All
+//! functions take the tape and the parameters, so that the gradient check can differentiate them in f64.
+
+use super::layer::Layer;
+use crate::ops::{ContrastiveLoss, EuclideanDistance, TripletLoss};
+use crate::tape::{Tape, Var};
+use crate::tensor::{Element, Shape, Tensor};
+use crate::{Error, Result};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+/// Whether batch-norm uses the batch's statistics or the running ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The batch's own statistics; the running ones are updated.
+    Train,
+    /// The running statistics.
+    Eval,
+}
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// Of pairs: see [`ContrastiveLoss`].
+    Contrastive,
+    /// Of triplets: see [`TripletLoss`].
+    Triplet,
+}
+
+/// Where a parameter's first value comes from, and whether training changes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Uniform in ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010).
+    GlorotUniform {
+        /// Products that make one output.
+        fan_in: usize,
+        /// Outputs that one input takes part in.
+        fan_out: usize,
+    },
+    /// 0.
+    Zeros,
+    /// 1.
+    Ones,
+    /// 0; a statistic, not trained.
+    RunningMean,
+    /// 1; a statistic, not trained.
+    RunningVar,
+}
+
+/// A tensor of the model: its name, shape and origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// For example `encoder.0.weight`.
+    pub name: String,
+    /// Its shape; layouts are PyTorch's.
+    pub shape: Shape,
+    /// Its first value.
+    pub source: Source,
+}
+
+/// A Siamese model without its numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Architecture {
+    /// (C, H, W) of an image.
+    pub input: [usize; 3],
+    /// The encoder's layers, first to last.
+    pub encoder: Vec<Layer>,
+    /// Batch-norm, dense and sigmoid on the distance, whose output then stands in the distance's place.
+    pub head: bool,
+    /// What is minimised.
+    pub loss: Loss,
+    /// The loss's margin.
+    pub margin: f64,
+}
+
+impl Source {
+    /// Whether training changes it.
+    pub fn is_trainable(self) -> bool {
+        !matches!(self, Source::RunningMean | Source::RunningVar)
+    }
+
+    /// A first value, from the generator where chance is in it.
+    pub fn tensor<E: Element>(self, shape: &Shape, rng: &mut ChaCha8Rng) -> Tensor<E> {
+        match self {
+            Source::GlorotUniform { fan_in, fan_out } => {
+                let limit = (6.0 / (fan_in + fan_out) as f64).sqrt();
+                Tensor::from_fn(shape.dims(), |_| E::from_f64(rng.random_range(-limit..limit)))
+            }
+            Source::Zeros | Source::RunningMean => Tensor::zeros(shape.dims()),
+            Source::Ones | Source::RunningVar => Tensor::from_fn(shape.dims(), |_| E::ONE),
+        }
+    }
+}
+
+impl Architecture {
+    /// The shape after each layer of the encoder, for one image.
+    ///
+    /// # Errors
+    /// When a layer cannot work on what comes before it, or the encoder does not end in features (N, F); the
+    /// message names the layer.
+    pub fn shapes(&self) -> Result<Vec<Shape>> {
+        let [c, h, w] = self.input;
+        let mut shapes: Vec<Shape> = Vec::with_capacity(self.encoder.len());
+        let mut shape = Shape::from([1, c, h, w]);
+        for (i, layer) in self.encoder.iter().enumerate() {
+            shape = layer
+                .output_shape(&shape)
+                .map_err(|error| Error::input(format!("encoder[{i}] {}", layer.name()), error.to_string()))?;
+            shapes.push(shape.clone());
+        }
+        if shape.dims().len() != 2 {
+            return Err(Error::input(
+                "encoder",
+                format!("ends in {shape}, expected features (N, F): add a flatten or a dense layer"),
+            ));
+        }
+        Ok(shapes)
+    }
+
+    /// Features of an embedding.
+    ///
+    /// # Errors
+    /// As [`Architecture::shapes`].
+    pub fn embedding_len(&self) -> Result<usize> {
+        Ok(self.shapes()?.last().map_or(0, |shape| shape.dims()[1]))
+    }
+
+    /// The parameters of each layer: the encoder's, then, with a head, those of its batch-norm and its dense
+    /// layer. Names are `encoder.INDEX.NAME` and `head.INDEX.NAME`.
+    ///
+    /// # Errors
+    /// As [`Architecture::shapes`].
+    pub fn parameters(&self) -> Result<Vec<Vec<Parameter>>> {
+        let [c, h, w] = self.input;
+        let shapes = self.shapes()?;
+        let before = std::iter::once(Shape::from([1, c, h, w])).chain(shapes);
+        let mut all = Vec::new();
+        let mut push = |part: &str, i: usize, layer: &Layer, input: &Shape| -> Result<()> {
+            let mut parameters = layer.parameters(input)?;
+            for parameter in &mut parameters {
+                parameter.name = format!("{part}.{i}.{}", parameter.name);
+            }
+            all.push(parameters);
+            Ok(())
+        };
+        for (i, (layer, input)) in self.encoder.iter().zip(before).enumerate() {
+            push("encoder", i, layer, &input)?;
+        }
+        for (i, layer) in self.head_layers().iter().enumerate() {
+            push("head", i, layer, &[1, 1].into())?;
+        }
+        Ok(all)
+    }
+
+    /// Batch-norm, dense, sigmoid; none without a head.
+    pub fn head_layers(&self) -> Vec<Layer> {
+        if !self.head {
+            return Vec::new();
+        }
+        vec![Layer::BatchNorm { eps: 1e-3, momentum: 0.99 }, Layer::Dense { units: 1 }, Layer::Sigmoid {}]
+    }
+
+    /// Embeddings (N, F) of images (N, C, H, W). `parameters` are those of [`Architecture::parameters`].
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn encode<E: Element>(
+        &self,
+        tape: &mut Tape<E>,
+        parameters: &[Vec<Var>],
+        images: Var,
+        mode: Mode,
+    ) -> Result<Var> {
+        let mut x = images;
+        for (layer, parameters) in self.encoder.iter().zip(parameters) {
+            x = layer.apply(tape, x, parameters, mode)?;
+        }
+        Ok(x)
+    }
+
+    /// The distance (N, 1) of embeddings, or the head's answer that stands in its place.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn distance<E: Element>(
+        &self,
+        tape: &mut Tape<E>,
+        parameters: &[Vec<Var>],
+        [left, right]: [Var; 2],
+        mode: Mode,
+    ) -> Result<Var> {
+        let mut x = tape.apply(EuclideanDistance::default(), &[left, right])?;
+        for (layer, parameters) in self.head_layers().iter().zip(&parameters[self.encoder.len()..]) {
+            x = layer.apply(tape, x, parameters, mode)?;
+        }
+        Ok(x)
+    }
+
+    /// The contrastive loss of pairs of images with labels `same` (N, 1); also the distances.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn pair_loss<E: Element>(
+        &self,
+        tape: &mut Tape<E>,
+        parameters: &[Vec<Var>],
+        [left, right]: [Var; 2],
+        same: Var,
+        mode: Mode,
+    ) -> Result<(Var, Var)> {
+        let left = self.encode(tape, parameters, left, mode)?;
+        let right = self.encode(tape, parameters, right, mode)?;
+        let distance = self.distance(tape, parameters, [left, right], mode)?;
+        let loss = tape.apply(ContrastiveLoss { margin: self.margin }, &[distance, same])?;
+        Ok((loss, distance))
+    }
+
+    /// The triplet loss of anchors, positives and negatives; also their embeddings.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn triplet_loss<E: Element>(
+        &self,
+        tape: &mut Tape<E>,
+        parameters: &[Vec<Var>],
+        images: [Var; 3],
+        mode: Mode,
+    ) -> Result<(Var, [Var; 3])> {
+        let mut embeddings = images;
+        for x in &mut embeddings {
+            *x = self.encode(tape, parameters, *x, mode)?;
+        }
+        let loss = tape.apply(TripletLoss { margin: self.margin }, &embeddings)?;
+        Ok((loss, embeddings))
+    }
+}

@@ -1,0 +1,266 @@
+//! The layers that a recipe can name: each is an op with its parameters.
+
+use super::architecture::{Mode, Parameter, Source};
+use crate::ops;
+use crate::tape::{Op, Tape, Var};
+use crate::tensor::{Element, Shape};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// One entry of an encoder's list. Activation, pooling and flatten are entries of their own, as in PyTorch's
+/// `nn.Sequential`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "layer", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Layer {
+    /// Convolution with bias; weight (filters, C_in, K_h, K_w), bias (filters).
+    Conv2d {
+        /// C_out.
+        filters: usize,
+        /// (K_h, K_w).
+        kernel: Pair,
+        /// Step of the kernel.
+        #[serde(default = "Pair::one", skip_serializing_if = "Pair::is_one")]
+        stride: Pair,
+        /// Zeros around the image.
+        #[serde(default, skip_serializing_if = "Pair::is_zero")]
+        padding: Pair,
+    },
+    /// max(x, 0).
+    Relu {},
+    /// The hyperbolic tangent.
+    Tanh {},
+    /// 1 / (1 + e^-x).
+    Sigmoid {},
+    /// The largest of each window.
+    MaxPool2d {
+        /// (K_h, K_w).
+        window: Pair,
+        /// The window's own size unless given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stride: Option<Pair>,
+    },
+    /// The mean of each window.
+    AvgPool2d {
+        /// (K_h, K_w).
+        window: Pair,
+        /// The window's own size unless given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stride: Option<Pair>,
+    },
+    /// Batch-norm per channel of images, per feature of features; weight, bias, running_mean, running_var.
+    BatchNorm {
+        /// Added to the variance; Keras's 1e-3 unless given.
+        #[serde(default = "default_eps")]
+        eps: f64,
+        /// Keras's convention: running = momentum running + (1 - momentum) batch; 0.99 unless given.
+        #[serde(default = "default_momentum")]
+        momentum: f64,
+    },
+    /// (N, C, H, W) to (N, C H W).
+    Flatten {},
+    /// Dense with bias; weight (units, F), bias (units).
+    Dense {
+        /// Features of the output.
+        units: usize,
+    },
+}
+
+/// (vertical, horizontal); written as one number where both are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "PairForm", into = "PairForm")]
+pub struct Pair(pub usize, pub usize);
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a whole number or a pair [vertical, horizontal]")]
+enum PairForm {
+    One(usize),
+    Two([usize; 2]),
+}
+
+impl From<PairForm> for Pair {
+    fn from(form: PairForm) -> Pair {
+        match form {
+            PairForm::One(n) => Pair(n, n),
+            PairForm::Two([v, h]) => Pair(v, h),
+        }
+    }
+}
+
+impl From<Pair> for PairForm {
+    fn from(pair: Pair) -> PairForm {
+        if pair.0 == pair.1 { PairForm::One(pair.0) } else { PairForm::Two([pair.0, pair.1]) }
+    }
+}
+
+impl Pair {
+    fn one() -> Pair {
+        Pair(1, 1)
+    }
+
+    fn is_one(&self) -> bool {
+        *self == Pair(1, 1)
+    }
+
+    fn is_zero(&self) -> bool {
+        *self == Pair(0, 0)
+    }
+
+    fn tuple(self) -> (usize, usize) {
+        (self.0, self.1)
+    }
+}
+
+fn default_eps() -> f64 {
+    1e-3
+}
+
+fn default_momentum() -> f64 {
+    0.99
+}
+
+impl Layer {
+    /// The name that a recipe gives it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Layer::Conv2d { .. } => "conv2d",
+            Layer::Relu {} => "relu",
+            Layer::Tanh {} => "tanh",
+            Layer::Sigmoid {} => "sigmoid",
+            Layer::MaxPool2d { .. } => "max_pool2d",
+            Layer::AvgPool2d { .. } => "avg_pool2d",
+            Layer::BatchNorm { .. } => "batch_norm",
+            Layer::Flatten {} => "flatten",
+            Layer::Dense { .. } => "dense",
+        }
+    }
+
+    /// Its parameters for inputs of a shape (N, ...), in the order in which [`Layer::apply`] takes them. Names
+    /// and layouts are PyTorch's.
+    ///
+    /// # Errors
+    /// When the layer cannot work on such inputs.
+    pub fn parameters(&self, input: &Shape) -> Result<Vec<Parameter>> {
+        let parameter = |name: &str, shape: &[usize], source| Parameter {
+            name: name.into(),
+            shape: shape.into(),
+            source,
+        };
+        let glorot = |fan_in, fan_out| Source::GlorotUniform { fan_in, fan_out };
+        Ok(match (self, input.dims()) {
+            (Layer::Conv2d { filters, kernel, .. }, &[_, channels, _, _]) => {
+                let area = kernel.0 * kernel.1;
+                vec![
+                    parameter(
+                        "weight",
+                        &[*filters, channels, kernel.0, kernel.1],
+                        glorot(channels * area, filters * area),
+                    ),
+                    parameter("bias", &[*filters], Source::Zeros),
+                ]
+            }
+            (Layer::Dense { units }, &[_, features]) => vec![
+                parameter("weight", &[*units, features], glorot(features, *units)),
+                parameter("bias", &[*units], Source::Zeros),
+            ],
+            (Layer::BatchNorm { .. }, &[_, channels] | &[_, channels, _, _]) => vec![
+                parameter("weight", &[channels], Source::Ones),
+                parameter("bias", &[channels], Source::Zeros),
+                parameter("running_mean", &[channels], Source::RunningMean),
+                parameter("running_var", &[channels], Source::RunningVar),
+            ],
+            (Layer::Conv2d { .. }, _) => {
+                return Err(Error::shape(
+                    "conv2d",
+                    format!("an input of shape {input}, expected images (N, C, H, W)"),
+                ));
+            }
+            (Layer::Dense { .. }, _) => {
+                return Err(Error::shape(
+                    "dense",
+                    format!("an input of shape {input}, expected features (N, F), put a flatten before it"),
+                ));
+            }
+            (Layer::BatchNorm { .. }, _) => {
+                return Err(Error::shape(
+                    "batch_norm",
+                    format!("an input of shape {input}, expected (N, C, H, W) or (N, F)"),
+                ));
+            }
+            _ => Vec::new(),
+        })
+    }
+
+    /// The shape of its output for inputs of a shape (N, ...).
+    ///
+    /// # Errors
+    /// When the layer cannot work on such inputs.
+    pub fn output_shape(&self, input: &Shape) -> Result<Shape> {
+        let parameters = self.parameters(input)?;
+        // In training batch-norm reads no running statistics.
+        let read = parameters.iter().filter(|p| p.source.is_trainable());
+        let shapes: Vec<&Shape> = std::iter::once(input).chain(read.map(|p| &p.shape)).collect();
+        self.op::<f32>(Mode::Train).output_shape(&shapes)
+    }
+
+    /// Applies it to x; in training, batch-norm's running statistics are updated.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn apply<E: Element>(
+        &self,
+        tape: &mut Tape<E>,
+        x: Var,
+        parameters: &[Var],
+        mode: Mode,
+    ) -> Result<Var> {
+        let mut inputs = vec![x];
+        match (self, mode) {
+            (Layer::BatchNorm { momentum, .. }, Mode::Train) => {
+                let [weight, bias, running @ ..] = parameters else {
+                    return Err(Error::shape("batch_norm", "4 parameters are needed"));
+                };
+                inputs.extend([weight, bias]);
+                let y = tape.apply(self.op(mode), &inputs)?;
+                for (slot, &running) in running.iter().enumerate() {
+                    update_running(tape, y, slot, running, E::from_f64(*momentum));
+                }
+                return Ok(y);
+            }
+            _ => inputs.extend(parameters),
+        }
+        tape.apply(self.op(mode), &inputs)
+    }
+
+    fn op<E: Element>(&self, mode: Mode) -> Box<dyn Op<E>> {
+        match *self {
+            Layer::Conv2d { stride, padding, .. } => {
+                Box::new(ops::Conv2d { stride: stride.tuple(), padding: padding.tuple() })
+            }
+            Layer::Relu {} => Box::new(ops::Relu),
+            Layer::Tanh {} => Box::new(ops::Tanh),
+            Layer::Sigmoid {} => Box::new(ops::Sigmoid),
+            Layer::MaxPool2d { window, stride } => {
+                Box::new(ops::MaxPool2d { window: window.tuple(), stride: stride.unwrap_or(window).tuple() })
+            }
+            Layer::AvgPool2d { window, stride } => {
+                Box::new(ops::AvgPool2d { window: window.tuple(), stride: stride.unwrap_or(window).tuple() })
+            }
+            Layer::BatchNorm { eps, .. } => match mode {
+                Mode::Train => Box::new(ops::BatchNorm { eps }),
+                Mode::Eval => Box::new(ops::BatchNormEval { eps }),
+            },
+            Layer::Flatten {} => Box::new(ops::Flatten),
+            Layer::Dense { .. } => Box::new(ops::Dense),
+        }
+    }
+}
+
+/// running = momentum running + (1 - momentum) batch, from what batch-norm saved: slot 0 the mean, slot 1 the
+/// biased variance.
+fn update_running<E: Element>(tape: &mut Tape<E>, y: Var, slot: usize, running: Var, momentum: E) {
+    let mut updated = std::mem::replace(tape.value_mut(running), crate::Tensor::zeros([0]));
+    for (value, batch) in updated.values_mut().iter_mut().zip(&tape.saved(y).values[slot]) {
+        *value = momentum * *value + (E::ONE - momentum) * *batch;
+    }
+    *tape.value_mut(running) = updated;
+}

@@ -1,0 +1,146 @@
+//! A Siamese model with its numbers: an [`Architecture`] whose parameters stand at the start of a tape.
+
+use super::architecture::{Architecture, Mode, Parameter};
+use crate::random::rng;
+use crate::tape::{Tape, Var};
+use crate::tensor::{Element, Tensor};
+use crate::{Error, Result};
+
+/// Images that are encoded at a time.
+const BATCH: usize = 64;
+
+/// A Siamese model.
+pub struct Model<E: Element> {
+    architecture: Architecture,
+    tape: Tape<E>,
+    parameters: Vec<Vec<Parameter>>,
+    vars: Vec<Vec<Var>>,
+    mark: usize,
+}
+
+impl<E: Element> Model<E> {
+    /// A model with first values drawn from a seed.
+    ///
+    /// # Errors
+    /// When the layers do not fit together.
+    pub fn new(architecture: Architecture, seed: u64) -> Result<Model<E>> {
+        let mut rng = rng(seed, 0);
+        Model::with_values(architecture, |parameter| Ok(parameter.source.tensor(&parameter.shape, &mut rng)))
+    }
+
+    /// A model whose values come from elsewhere; `value` is asked for each parameter in order.
+    ///
+    /// # Errors
+    /// What `value` answers, or a value of another shape than the parameter's.
+    pub fn with_values(
+        architecture: Architecture,
+        mut value: impl FnMut(&Parameter) -> Result<Tensor<E>>,
+    ) -> Result<Model<E>> {
+        let parameters = architecture.parameters()?;
+        let mut tape = Tape::new();
+        let mut vars = Vec::with_capacity(parameters.len());
+        for layer in &parameters {
+            let mut layer_vars = Vec::with_capacity(layer.len());
+            for parameter in layer {
+                let tensor = value(parameter)?;
+                if *tensor.shape() != parameter.shape {
+                    let message = format!("has shape {}, expected {}", tensor.shape(), parameter.shape);
+                    return Err(Error::input(&parameter.name, message));
+                }
+                let trainable = parameter.source.is_trainable();
+                layer_vars.push(if trainable { tape.parameter(tensor) } else { tape.constant(tensor) });
+            }
+            vars.push(layer_vars);
+        }
+        let mark = tape.len();
+        Ok(Model { architecture, tape, parameters, vars, mark })
+    }
+
+    /// What the model is.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// Every parameter and its variable, layer by layer.
+    pub fn parameters(&self) -> impl Iterator<Item = (&Parameter, Var)> {
+        self.parameters.iter().flatten().zip(self.vars.iter().flatten().copied())
+    }
+
+    /// The tape: parameters, then what has been computed since the last [`Model::forget`].
+    pub fn tape(&self) -> &Tape<E> {
+        &self.tape
+    }
+
+    /// The tape, to put a batch on it or to run backward.
+    pub fn tape_mut(&mut self) -> &mut Tape<E> {
+        &mut self.tape
+    }
+
+    /// Forgets everything but the parameters, and keeps the memory for the next step.
+    pub fn forget(&mut self) {
+        self.tape.truncate(self.mark);
+    }
+
+    /// See [`Architecture::pair_loss`].
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn pair_loss(&mut self, images: [Var; 2], same: Var, mode: Mode) -> Result<(Var, Var)> {
+        self.architecture.pair_loss(&mut self.tape, &self.vars, images, same, mode)
+    }
+
+    /// See [`Architecture::triplet_loss`].
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn triplet_loss(&mut self, images: [Var; 3], mode: Mode) -> Result<(Var, [Var; 3])> {
+        self.architecture.triplet_loss(&mut self.tape, &self.vars, images, mode)
+    }
+
+    /// Embeddings of `count` images, row by row, in eval mode. `write(i, image)` writes image i, (C, H, W).
+    ///
+    /// # Errors
+    /// When the layers do not fit together.
+    pub fn embed(&mut self, count: usize, mut write: impl FnMut(usize, &mut [E])) -> Result<Tensor<E>> {
+        let [c, h, w] = self.architecture.input;
+        let width = self.architecture.embedding_len()?;
+        let mut embeddings = Vec::with_capacity(count * width);
+        for start in (0..count).step_by(BATCH) {
+            self.forget();
+            let n = BATCH.min(count - start);
+            let images = self.tape.constant_with([n, c, h, w], |values| {
+                for (i, image) in values.chunks_mut(c * h * w).enumerate() {
+                    write(start + i, image);
+                }
+            });
+            let encoded = self.architecture.encode(&mut self.tape, &self.vars, images, Mode::Eval)?;
+            embeddings.extend_from_slice(self.tape.value(encoded).values());
+        }
+        self.forget();
+        Tensor::new([count, width], embeddings)
+    }
+
+    /// The distances of pairs of rows of `embeddings`, in eval mode, through the head if there is one.
+    ///
+    /// # Errors
+    /// When the embeddings are not this model's.
+    pub fn distances(&mut self, embeddings: &Tensor<E>, pairs: &[(usize, usize)]) -> Result<Vec<E>> {
+        let width = embeddings.dims()[1];
+        let mut distances = Vec::with_capacity(pairs.len());
+        for pairs in pairs.chunks(4096) {
+            self.forget();
+            let mut side = |of: fn(&(usize, usize)) -> usize| {
+                self.tape.constant_with([pairs.len(), width], |values| {
+                    for (row, pair) in values.chunks_mut(width).zip(pairs) {
+                        row.copy_from_slice(&embeddings.values()[of(pair) * width..][..width]);
+                    }
+                })
+            };
+            let sides = [side(|pair| pair.0), side(|pair| pair.1)];
+            let distance = self.architecture.distance(&mut self.tape, &self.vars, sides, Mode::Eval)?;
+            distances.extend_from_slice(self.tape.value(distance).values());
+        }
+        self.forget();
+        Ok(distances)
+    }
+}
