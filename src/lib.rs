@@ -1,6 +1,7 @@
 //! twinglyph: a numeric engine that trains Siamese encoders on a multicore CPU.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod data;
 pub mod error;
 pub mod evaluate;
@@ -11,6 +12,7 @@ pub mod recipes;
 pub mod run;
 pub mod tape;
 pub mod tensor;
+pub mod train;
 
 pub use error::{Error, Result};
 pub use tape::{Tape, Var};

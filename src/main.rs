@@ -1,4 +1,8 @@
 //! The command line: parse, run, exit code.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    twinglyph::cli::main()
+}

@@ -81,6 +81,15 @@ impl Pixels {
         }
     }
 
+    /// Writes the ink into each of the equal channels of an image (C, H, W) of `pixels` = H W pixels.
+    pub fn write_channels(&self, pixels: usize, image: &mut [f32]) {
+        let (first, others) = image.split_at_mut(pixels);
+        self.write_ink(first);
+        for channel in others.chunks_mut(pixels) {
+            channel.copy_from_slice(first);
+        }
+    }
+
     /// How many pixels the buffer can hold (for bits: rounded up to a whole byte).
     fn capacity(&self) -> usize {
         match self {
@@ -134,6 +143,31 @@ impl Dataset {
             starts.push(start + count);
         }
         Ok(Dataset { size, alphabets, glyphs, starts })
+    }
+
+    /// The glyphs of several sets in one.
+    ///
+    /// # Errors
+    /// When two of them have glyphs of other sizes, or an alphabet of the same name.
+    pub fn merge(sets: Vec<Dataset>) -> Result<Dataset> {
+        let mut sets = sets.into_iter();
+        let Some(mut merged) = sets.next() else {
+            return Err(Error::input("data", "no glyph found, expected at least one image"));
+        };
+        for set in sets {
+            if set.size != merged.size {
+                let ((h, w), (other_h, other_w)) = (merged.size, set.size);
+                let message = format!("glyphs of {other_h} x {other_w} beside {h} x {w}, expected one size");
+                return Err(Error::input("data", message));
+            }
+            let offset = merged.alphabets.len() as u32;
+            merged.alphabets.extend(set.alphabets);
+            merged
+                .glyphs
+                .extend(set.glyphs.into_iter().map(|g| Glyph { alphabet: g.alphabet + offset, ..g }));
+            merged = Dataset::new(merged.size, merged.alphabets, merged.glyphs)?;
+        }
+        Ok(merged)
     }
 
     /// (height, width) of every glyph, in pixels.

@@ -1,1 +1,5 @@
-//! Metrics, thresholds and protocols over distances and labels.
+//! How good a model is: metrics over distances and labels, intervals over alphabets, the protocol.
+
+mod interval;
+pub mod metrics;
+pub mod protocol;

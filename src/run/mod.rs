@@ -1,1 +1,6 @@
-//! The run directory: model file, metrics, plots.
+//! What a run leaves on disk: its directory, the model file, metrics and pictures.
+
+pub mod directory;
+pub mod model_file;
+pub mod plots;
+pub mod trained;

@@ -1,0 +1,70 @@
+//! `twinglyph compare`: the verdict on two glyphs.
+
+use super::output::{note, print, print_json};
+use crate::Result;
+use crate::data::image::decode_glyph;
+use crate::run::trained::TrainedRun;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Say whether two glyphs are of the same alphabet.
+///
+/// Example: twinglyph compare runs/quickstart-1 a.png b.png
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Arguments {
+    /// A run directory or a model file.
+    run: PathBuf,
+    /// A PNG: grey, colour, alpha or 1 bit, dark on light or light on dark.
+    #[arg(value_name = "A.png")]
+    left: PathBuf,
+    /// Another.
+    #[arg(value_name = "B.png")]
+    right: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Verdict {
+    distance: f32,
+    threshold: f32,
+    same_alphabet: bool,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<()> {
+    let mut run = TrainedRun::load(&arguments.run)?;
+    let [channels, height, width] = run.model.architecture().input;
+    let glyphs = [read(&arguments.left, (height, width))?, read(&arguments.right, (height, width))?];
+    let embeddings = run.model.embed(2, |i, image| {
+        for channel in 0..channels {
+            image[channel * glyphs[i].len()..][..glyphs[i].len()].copy_from_slice(&glyphs[i]);
+        }
+    })?;
+    let distance = run.model.distances(&embeddings, &[(0, 1)])?[0];
+    let verdict = Verdict { distance, threshold: run.threshold, same_alphabet: distance <= run.threshold };
+    if arguments.json {
+        return print_json(&verdict);
+    }
+    let (answer, sign) =
+        if verdict.same_alphabet { ("same alphabet", "<=") } else { ("different alphabets", ">") };
+    print(format_args!(
+        "{answer}: distance {:.4} {sign} threshold {:.4}",
+        verdict.distance, verdict.threshold
+    ))
+}
+
+/// A glyph's ink; a remark on stderr says what was done to make it fit.
+fn read(path: &Path, (height, width): (usize, usize)) -> Result<Vec<f32>> {
+    let glyph = decode_glyph(path, (height, width))?;
+    if glyph.source_size != (height, width) {
+        let (h, w) = glyph.source_size;
+        note(format_args!("{}: {h} x {w} pixels, fitted to {height} x {width}", path.display()));
+    }
+    if glyph.inverted {
+        note(format_args!("{}: light on dark, taken as dark on light", path.display()));
+    }
+    Ok(glyph.ink)
+}

@@ -1,0 +1,42 @@
+//! `twinglyph gradcheck`: every op and both models against numerical derivatives.
+
+use super::output::{print, print_json};
+use crate::gradcheck::{Outcome, check_op};
+use crate::nn::check_models;
+use crate::{Error, Result, ops};
+
+/// Check every op and both Siamese models against numerically computed gradients.
+///
+/// Example: twinglyph gradcheck --op conv2d
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Arguments {
+    /// Only this op, or this model.
+    #[arg(long, value_name = "NAME")]
+    op: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<()> {
+    let wanted = |name: &str| arguments.op.as_deref().is_none_or(|op| op == name);
+    let mut rows = Vec::new();
+    for entry in ops::table().iter().filter(|entry| wanted(entry.name)) {
+        rows.push(check_op(entry)?);
+    }
+    rows.extend(check_models(wanted)?);
+    if rows.is_empty() {
+        let mut names: Vec<&str> = ops::table().iter().map(|entry| entry.name).collect();
+        names.extend(crate::nn::CHECKED_MODELS);
+        let op = arguments.op.unwrap_or_default();
+        return Err(Error::usage(format!("--op {op}: no such op, expected one of {}", names.join(", "))));
+    }
+    let outcome = Outcome::new(rows);
+    if arguments.json {
+        print_json(&outcome)?;
+    } else {
+        print(outcome.to_string().trim_end())?;
+    }
+    if outcome.passed { Ok(()) } else { Err(Error::input("gradcheck", "a gradient is wrong")) }
+}

@@ -1,0 +1,68 @@
+//! The command line: raw arguments become a configuration, a call and a printout; one file a subcommand.
+
+mod bench;
+mod compare;
+mod evaluate;
+// mod gradcheck;
+mod one_shot;
+mod output;
+mod recipes;
+mod summary;
+mod train;
+
+use crate::Error;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Trains Siamese encoders on a CPU and learns whether two handwritten glyphs are of the same alphabet.
+#[derive(Parser)]
+#[command(name = "twinglyph", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Train(train::Arguments),
+    Recipes(recipes::Arguments),
+    Evaluate(evaluate::Arguments),
+    Compare(compare::Arguments),
+    OneShot(one_shot::Arguments),
+    Summary(summary::Arguments),
+    Bench(bench::Arguments),
+    // Gradcheck(gradcheck::Arguments),
+}
+
+/// Runs the program; 0 done, 1 failed, 2 wrong usage.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no failure; a closed pipe is none either.
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    let done =
+        twinglyph_kernels::simd::Level::try_current().map_err(Error::Usage).and_then(|_| match cli.command {
+            Command::Train(arguments) => train::run(arguments),
+            Command::Recipes(arguments) => recipes::run(arguments),
+            Command::Evaluate(arguments) => evaluate::run(arguments),
+            Command::Compare(arguments) => compare::run(arguments),
+            Command::OneShot(arguments) => one_shot::run(arguments),
+            Command::Summary(arguments) => summary::run(arguments),
+            Command::Bench(arguments) => bench::run(arguments),
+            // Command::Gradcheck(arguments) => gradcheck::run(arguments),
+        });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::from(match error {
+                Error::Usage(_) => 2,
+                _ => 1,
+            })
+        }
+    }
+}

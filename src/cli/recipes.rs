@@ -1,0 +1,32 @@
+//! `twinglyph recipes`: the built-in training configurations.
+
+use super::output::print;
+use crate::Result;
+use crate::recipes::{BUILT_IN, DEFAULT, Recipe, built_in};
+
+/// List the built-in recipes, or print one to start an own from.
+///
+/// Example: twinglyph recipes report-triplet > my.toml, then twinglyph train --recipe my.toml
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Arguments {
+    /// The recipe to print.
+    name: Option<String>,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<()> {
+    if let Some(name) = arguments.name {
+        return print(built_in(&name)?.trim_end());
+    }
+    for (name, text) in BUILT_IN {
+        let recipe = Recipe::parse(name, text, &[])?;
+        let images = recipe.epochs * recipe.steps * recipe.batch;
+        let kind = match recipe.loss {
+            crate::nn::Loss::Contrastive => "pairs",
+            crate::nn::Loss::Triplet => "triplets",
+        };
+        let mark = if name == DEFAULT { ", the default" } else { "" };
+        print(format_args!("{name:<22}{} layers, {images} {kind}{mark}", recipe.encoder.len()))?;
+    }
+    Ok(())
+}

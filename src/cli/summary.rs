@@ -1,0 +1,23 @@
+//! `twinglyph summary`: the layer table.
+
+use super::output::print;
+use crate::Result;
+use crate::data::GLYPH_SIZE;
+use crate::nn::Summary;
+use crate::recipes::{DEFAULT, Recipe};
+
+/// Print a recipe's layers, their output shapes and parameters, as Keras does.
+///
+/// Example: twinglyph summary --recipe figure5-contrastive
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Arguments {
+    /// A built-in recipe or a FILE.toml.
+    #[arg(long, default_value = DEFAULT, value_name = "NAME|FILE.toml")]
+    recipe: String,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<()> {
+    let recipe = Recipe::load(&arguments.recipe, &[])?;
+    print(Summary::new(&recipe.architecture(GLYPH_SIZE))?.to_string().trim_end())
+}

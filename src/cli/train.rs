@@ -1,0 +1,211 @@
+//! `twinglyph train`: trains a model and shows what it learned.
+
+use super::output::{note, print, use_threads};
+use crate::data::split::Split;
+use crate::evaluate::metrics::Evaluation;
+use crate::evaluate::protocol::{Protocol, evaluate_sets};
+use crate::recipes::{DEFAULT, Recipe};
+use crate::run::directory::RunDirectory;
+use crate::run::plots;
+use crate::run::trained::{initial_model, load_data, model_file};
+use crate::train::{EpochMetrics, Observer, train};
+use crate::{Error, Result};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use twinglyph_kernels::simd::Level;
+
+/// Train a model; without arguments, on synthetic alphabets in under two minutes.
+///
+/// Example: twinglyph train --recipe report-triplet --data images_background.zip
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Arguments {
+    /// A built-in recipe (see `twinglyph recipes`) or a FILE.toml.
+    #[arg(long, default_value = DEFAULT, value_name = "NAME|FILE.toml")]
+    recipe: String,
+    /// Omniglot, as a folder or a zip; synthetic alphabets unless given.
+    #[arg(long, value_name = "PATH")]
+    data: Vec<PathBuf>,
+    /// An alphabet to hold out from training; chosen by the seed unless given.
+    #[arg(long, value_name = "ALPHABET")]
+    hold_out: Vec<String>,
+    /// Start from the weights of this run or model file.
+    #[arg(long, value_name = "RUN")]
+    init: Option<PathBuf>,
+    /// The run directory; runs/RECIPE-N unless given.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Epochs, in place of the recipe's.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    epochs: Option<u32>,
+    /// Seed, in place of the recipe's: one seed, one model, bit for bit.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+    /// Threads; all cores unless given. The result does not depend on it.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Set a key of the recipe, for example --set learning_rate=3e-4.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Show no progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Pairs from each set for the closing figures.
+const CLOSING_PAIRS: usize = 10_000;
+
+pub(super) fn run(arguments: Arguments) -> Result<()> {
+    use_threads(arguments.threads)?;
+    let recipe = resolve(&arguments)?;
+    let set = load_data(&recipe, arguments.quiet)?;
+    let split = Split::by_alphabet(&set, &recipe.hold_out, recipe.seed)?;
+    let model = initial_model(&recipe, arguments.init.as_deref())?;
+    let directory = match &arguments.out {
+        Some(path) => RunDirectory::create(path)?,
+        None => RunDirectory::next(Path::new("runs"), &recipe_name(&arguments.recipe))?,
+    };
+    directory.write_config(&recipe.to_toml())?;
+    if !arguments.quiet {
+        let source = if recipe.data.is_empty() { "synthetic" } else { "given" };
+        note(format_args!(
+            "Training {} on {} glyphs of {} {source} alphabets, {} more held out; {} threads, {}; to {}",
+            recipe_name(&arguments.recipe),
+            split.training.iter().map(|&a| set.alphabet_range(a).len()).sum::<usize>(),
+            split.training.len(),
+            split.held_out.len(),
+            rayon::current_num_threads(),
+            Level::current(),
+            directory.path().display(),
+        ));
+    }
+    let mut progress = Progress::new(&recipe, &directory, arguments.quiet);
+    let mut trained = train(&recipe, model, &set, &split, &mut progress)?;
+    let names = |alphabets: &[usize]| alphabets.iter().map(|&a| set.alphabets()[a].name.clone()).collect();
+    let (training, held_out) = (names(&split.training), names(&split.held_out));
+    model_file(&trained.model, &recipe, trained.threshold, training, held_out)
+        .save(&directory.model_path())?;
+    let protocol =
+        Protocol { set: &set, split: &split, unseen: None, pairs: CLOSING_PAIRS, seed: recipe.seed };
+    let evaluation = evaluate_sets(&mut trained.model, trained.threshold, &protocol)?;
+    write_pictures(&directory, &trained.history, &evaluation)?;
+    print(evaluation.to_string().trim_end())?;
+    print(format_args!("Model, metrics and pictures: {}", directory.path().display()))
+}
+
+/// The recipe with every flag laid over it.
+fn resolve(arguments: &Arguments) -> Result<Recipe> {
+    let mut recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
+    if let Some(epochs) = arguments.epochs {
+        recipe.epochs = epochs as usize;
+    }
+    if let Some(seed) = arguments.seed {
+        recipe.seed = seed;
+    }
+    if !arguments.hold_out.is_empty() {
+        recipe.hold_out = arguments.hold_out.clone();
+    }
+    if !arguments.data.is_empty() {
+        recipe.data = arguments.data.clone();
+    }
+    // A run is evaluated from wherever the user stands later.
+    for path in &mut recipe.data {
+        *path = std::path::absolute(&path).map_err(|error| Error::io(&path, error))?;
+    }
+    Ok(recipe)
+}
+
+/// `my` for `folder/my.toml`.
+fn recipe_name(recipe: &str) -> String {
+    Path::new(recipe)
+        .file_name()
+        .map_or(recipe.into(), |name| name.to_string_lossy().trim_end_matches(".toml").into())
+}
+
+fn write_pictures(directory: &RunDirectory, history: &[EpochMetrics], evaluation: &Evaluation) -> Result<()> {
+    directory.write("loss.svg", plots::loss_curves(history)?.as_bytes())?;
+    directory.write("accuracy.svg", plots::accuracy_curves(history)?.as_bytes())?;
+    for set in &evaluation.sets {
+        let picture = plots::confusion_matrix(&set.name, &set.confusion)?;
+        directory.write(&format!("confusion-{}.svg", set.name), picture.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Keras's progress: a live bar on a terminal, a line an epoch everywhere.
+struct Progress<'a> {
+    directory: &'a RunDirectory,
+    history: Vec<EpochMetrics>,
+    epochs: usize,
+    steps: usize,
+    quiet: bool,
+    bar: ProgressBar,
+    started: Instant,
+    loss_sum: f64,
+}
+
+impl<'a> Progress<'a> {
+    fn new(recipe: &Recipe, directory: &'a RunDirectory, quiet: bool) -> Progress<'a> {
+        let live = !quiet && std::io::stderr().is_terminal();
+        let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(recipe.steps as u64), target);
+        let style = ProgressStyle::with_template("{prefix} {pos}/{len} [{bar:30}] {eta} left - {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=>."));
+        Progress {
+            directory,
+            history: Vec::new(),
+            epochs: recipe.epochs,
+            steps: recipe.steps,
+            quiet,
+            bar,
+            started: Instant::now(),
+            loss_sum: 0.0,
+        }
+    }
+}
+
+impl Observer for Progress<'_> {
+    fn step(&mut self, epoch: usize, step: usize, loss: f32) {
+        if step == 1 {
+            self.bar.reset();
+            self.bar.set_prefix(format!("Epoch {epoch}/{}", self.epochs));
+            (self.started, self.loss_sum) = (Instant::now(), 0.0);
+        }
+        self.loss_sum += f64::from(loss);
+        self.bar.set_position(step as u64);
+        let ms = self.started.elapsed().as_secs_f64() * 1e3 / step as f64;
+        self.bar.set_message(format!("{ms:.0}ms/step - loss: {:.4}", self.loss_sum / step as f64));
+    }
+
+    fn epoch(&mut self, metrics: &EpochMetrics) -> Result<()> {
+        self.history.push(*metrics);
+        self.directory.write_metrics(&self.history)?;
+        if !self.quiet {
+            // The first step is not timed: the clock starts when it ends.
+            let seconds = self.started.elapsed().as_secs_f64();
+            let line = format!(
+                "Epoch {}/{} - {}/{} - {:.0}s {:.0}ms/step - loss: {:.4} - accuracy: {:.4} - val_loss: {:.4} - val_accuracy: {:.4}",
+                metrics.epoch,
+                self.epochs,
+                self.steps,
+                self.steps,
+                seconds,
+                seconds * 1e3 / self.steps as f64,
+                metrics.loss,
+                metrics.accuracy,
+                metrics.val_loss,
+                metrics.val_accuracy,
+            );
+            self.bar.suspend(|| note(line));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

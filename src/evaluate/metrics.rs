@@ -1,0 +1,393 @@
+//! Metrics over distances and labels. Positive = same alphabet; a pair is called positive where its distance is
+//! at most the threshold.
+//!
+//! ```text
+//! true positive rate   TPR(t) = share of the positives with d <= t
+//! false positive rate  FPR(t) = share of the negatives with d <= t
+//! balanced accuracy    (TPR + 1 - FPR) / 2: 0.5 for a constant answer, whatever the base rate
+//! ROC AUC              P(d+ < d-) + P(d+ = d-) / 2
+//! equal error rate     FPR where FPR = 1 - TPR
+//! ```
+
+use super::interval::interval;
+use serde::Serialize;
+use std::fmt;
+
+/// A pair that a model has measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ScoredPair {
+    /// The model's distance.
+    pub distance: f32,
+    /// Of one alphabet.
+    pub same: bool,
+    /// The alphabets of the two glyphs.
+    pub alphabets: (u32, u32),
+}
+
+/// The threshold of the highest balanced accuracy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BestThreshold {
+    /// Halfway between two neighbouring distances.
+    pub threshold: f32,
+    /// At that threshold.
+    pub balanced_accuracy: f64,
+    /// At that threshold.
+    pub accuracy: f64,
+}
+
+/// How the answers fall.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Confusion {
+    /// Same alphabet, and called so.
+    pub tp: usize,
+    /// Same alphabet, called different.
+    pub fn_: usize,
+    /// Different alphabets, called the same.
+    pub fp: usize,
+    /// Different alphabets, and called so.
+    pub tn: usize,
+}
+
+/// What a model reaches on one set of pairs; rates are fractions. AUC and EER are `None` where one of the two
+/// kinds of pairs is missing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SetResult {
+    /// `train`, `held-out`, `unseen` or `both`.
+    pub name: String,
+    /// How many pairs.
+    pub pairs: usize,
+    /// What a constant answer scores: the share of the commoner kind.
+    pub base_rate: f64,
+    /// At the threshold.
+    pub accuracy: f64,
+    /// At the threshold.
+    pub balanced_accuracy: f64,
+    /// 95 % of the balanced accuracy, resampled over alphabets.
+    pub interval: [f64; 2],
+    /// Area under the ROC curve.
+    pub auc: Option<f64>,
+    /// Equal error rate.
+    pub eer: Option<f64>,
+    /// [[tp, fn], [fp, tn]].
+    pub confusion: Confusion,
+}
+
+/// What a model reaches on all sets.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// The stored threshold.
+    pub threshold: f32,
+    /// Set by set.
+    pub sets: Vec<SetResult>,
+}
+
+/// The outcome of the one-shot runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OneShotResult {
+    /// Mean over all trials.
+    pub error: f64,
+    /// Answers given.
+    pub trials: usize,
+    /// Error of each run.
+    pub runs: Vec<f64>,
+}
+
+/// Measures one set of pairs at a threshold.
+pub fn evaluate_set(name: &str, pairs: &[ScoredPair], threshold: f32, seed: u64) -> SetResult {
+    let distances: Vec<f32> = pairs.iter().map(|pair| pair.distance).collect();
+    let same: Vec<bool> = pairs.iter().map(|pair| pair.same).collect();
+    let confusion = Confusion::at(threshold, &distances, &same);
+    SetResult {
+        name: name.to_string(),
+        pairs: pairs.len(),
+        base_rate: base_rate(&same),
+        accuracy: confusion.accuracy(),
+        balanced_accuracy: confusion.balanced_accuracy(),
+        interval: interval(pairs, threshold, seed),
+        auc: roc_auc(&distances, &same),
+        eer: equal_error_rate(&distances, &same),
+        confusion,
+    }
+}
+
+/// The share of the commoner kind of pair: what a constant answer scores. 0 of no pairs.
+pub fn base_rate(same: &[bool]) -> f64 {
+    let positives = same.iter().filter(|&&same| same).count();
+    positives.max(same.len() - positives) as f64 / same.len().max(1) as f64
+}
+
+/// Area under the ROC curve, ties counted half (Mann and Whitney's U); `None` without both kinds of pairs.
+pub fn roc_auc(distances: &[f32], same: &[bool]) -> Option<f64> {
+    let points = roc_points(distances, same)?;
+    Some(points.windows(2).map(|w| (w[1].0 - w[0].0) * (w[1].1 + w[0].1) / 2.0).sum())
+}
+
+/// Where the false positive rate equals the false negative rate, on the ROC curve drawn with straight lines;
+/// `None` without both kinds of pairs.
+pub fn equal_error_rate(distances: &[f32], same: &[bool]) -> Option<f64> {
+    let points = roc_points(distances, same)?;
+    // FPR - (1 - TPR) rises from -1 to 1.
+    let excess = |(fpr, tpr): (f64, f64)| fpr - (1.0 - tpr);
+    let crossing = points.windows(2).find(|w| excess(w[1]) >= 0.0)?;
+    let (from, to) = (excess(crossing[0]), excess(crossing[1]));
+    let share = if to > from { -from / (to - from) } else { 0.0 };
+    Some(crossing[0].0 + share * (crossing[1].0 - crossing[0].0))
+}
+
+/// The ROC curve: (FPR, TPR) as the threshold rises, from (0, 0) to (1, 1); `None` without both kinds of pairs.
+pub fn roc_points(distances: &[f32], same: &[bool]) -> Option<Vec<(f64, f64)>> {
+    let steps = steps(distances, same);
+    let last = *steps.last()?;
+    if last.positives == 0 || last.negatives == 0 {
+        return None;
+    }
+    let rate = |step: &Step| {
+        (step.negatives as f64 / last.negatives as f64, step.positives as f64 / last.positives as f64)
+    };
+    Some(std::iter::once((0.0, 0.0)).chain(steps.iter().map(rate)).collect())
+}
+
+/// The threshold of the highest balanced accuracy, halfway between two neighbouring distances; of equals the
+/// smallest. `None` without both kinds of pairs.
+pub fn best_threshold(distances: &[f32], same: &[bool]) -> Option<BestThreshold> {
+    let steps = steps(distances, same);
+    let last = *steps.last()?;
+    if last.positives == 0 || last.negatives == 0 {
+        return None;
+    }
+    let (positives, negatives) = (last.positives as f64, last.negatives as f64);
+    let balanced =
+        |step: &Step| (step.positives as f64 / positives + 1.0 - step.negatives as f64 / negatives) / 2.0;
+    let mut best = 0;
+    for (i, step) in steps.iter().enumerate() {
+        if balanced(step) > balanced(&steps[best]) {
+            best = i;
+        }
+    }
+    let step = &steps[best];
+    let threshold = match steps.get(best + 1) {
+        // The sum could overflow, and the middle of two neighbouring floats may round to the upper one.
+        Some(next) => {
+            let middle = step.distance / 2.0 + next.distance / 2.0;
+            if middle >= step.distance && middle < next.distance { middle } else { step.distance }
+        }
+        None => step.distance,
+    };
+    let correct = step.positives + last.negatives - step.negatives;
+    Some(BestThreshold {
+        threshold,
+        balanced_accuracy: balanced(step),
+        accuracy: correct as f64 / (positives + negatives),
+    })
+}
+
+/// The share of test glyphs whose nearest training glyph, the first of equals, is not the answer.
+/// `distances[test][training]`.
+pub fn one_shot_error(distances: &[Vec<f32>], answers: &[usize]) -> f64 {
+    let nearest = |row: &Vec<f32>| {
+        let smaller = |best: usize, i: usize| if row[i].total_cmp(&row[best]).is_lt() { i } else { best };
+        (0..row.len()).fold(0, smaller)
+    };
+    let wrong = distances.iter().zip(answers).filter(|(row, answer)| nearest(row) != **answer).count();
+    wrong as f64 / distances.len().max(1) as f64
+}
+
+impl Confusion {
+    /// Counts the answers at a threshold.
+    pub fn at(threshold: f32, distances: &[f32], same: &[bool]) -> Confusion {
+        let mut confusion = Confusion::default();
+        for (&distance, &same) in distances.iter().zip(same) {
+            let count = match (same, distance <= threshold) {
+                (true, true) => &mut confusion.tp,
+                (true, false) => &mut confusion.fn_,
+                (false, true) => &mut confusion.fp,
+                (false, false) => &mut confusion.tn,
+            };
+            *count += 1;
+        }
+        confusion
+    }
+
+    /// The share of right answers; 0 of no pairs.
+    pub fn accuracy(&self) -> f64 {
+        (self.tp + self.tn) as f64 / (self.tp + self.fn_ + self.fp + self.tn).max(1) as f64
+    }
+
+    /// The mean of the shares of right answers among the pairs of one alphabet and among those of two; where one
+    /// kind is missing, that of the other.
+    pub fn balanced_accuracy(&self) -> f64 {
+        let share =
+            |right: usize, wrong: usize| (right + wrong > 0).then(|| right as f64 / (right + wrong) as f64);
+        match (share(self.tp, self.fn_), share(self.tn, self.fp)) {
+            (Some(a), Some(b)) => (a + b) / 2.0,
+            (a, b) => a.or(b).unwrap_or(0.0),
+        }
+    }
+}
+
+impl Serialize for Confusion {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        [[self.tp, self.fn_], [self.fp, self.tn]].serialize(serializer)
+    }
+}
+
+impl fmt::Display for Evaluation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "Threshold {:.4}: pairs at most this far apart are called the same alphabet.",
+            self.threshold
+        )?;
+        writeln!(
+            f,
+            "{:<10}{:>8}{:>11}{:>10}{:>10}{:>17}{:>8}{:>8}",
+            "pairs of", "pairs", "base rate", "accuracy", "balanced", "95 % interval", "AUC", "EER"
+        )?;
+        for set in &self.sets {
+            let percent = |x: f64| format!("{:.1} %", 100.0 * x);
+            let interval = format!("{:.1} to {:.1} %", 100.0 * set.interval[0], 100.0 * set.interval[1]);
+            writeln!(
+                f,
+                "{:<10}{:>8}{:>11}{:>10}{:>10}{:>17}{:>8}{:>8}",
+                set.name,
+                set.pairs,
+                percent(set.base_rate),
+                percent(set.accuracy),
+                percent(set.balanced_accuracy),
+                interval,
+                set.auc.map_or("-".into(), |auc| format!("{auc:.3}")),
+                set.eer.map_or("-".into(), percent),
+            )?;
+        }
+        writeln!(
+            f,
+            "\nConfusion{:>23}{:>14}{:>18}{:>14}",
+            "same: called same", "different", "different: same", "different"
+        )?;
+        for set in &self.sets {
+            let Confusion { tp, fn_, fp, tn } = set.confusion;
+            writeln!(f, "{:<10}{tp:>22}{fn_:>14}{fp:>18}{tn:>14}", set.name)?;
+        }
+        Ok(())
+    }
+}
+
+/// Pairs with a distance of at most `distance`.
+#[derive(Clone, Copy)]
+struct Step {
+    distance: f32,
+    positives: usize,
+    negatives: usize,
+}
+
+/// One step for each different distance, in ascending order; a NaN is farther than any number.
+fn steps(distances: &[f32], same: &[bool]) -> Vec<Step> {
+    let key = |d: f32| if d.is_nan() { f32::INFINITY } else { d };
+    let mut pairs: Vec<(f32, bool)> = distances.iter().map(|&d| key(d)).zip(same.iter().copied()).collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut steps: Vec<Step> = Vec::new();
+    let (mut positives, mut negatives) = (0, 0);
+    for (distance, same) in pairs {
+        positives += usize::from(same);
+        negatives += usize::from(!same);
+        match steps.last_mut() {
+            Some(last) if last.distance == distance => {
+                (last.positives, last.negatives) = (positives, negatives)
+            }
+            _ => steps.push(Step { distance, positives, negatives }),
+        }
+    }
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T: bool = true;
+    const F: bool = false;
+
+    #[test]
+    fn auc_counts_the_pairs_in_the_right_order_and_ties_half() {
+        assert_eq!(roc_auc(&[1.0, 2.0, 3.0, 4.0], &[T, T, F, F]), Some(1.0));
+        assert_eq!(roc_auc(&[1.0, 2.0, 3.0, 4.0], &[F, F, T, T]), Some(0.0));
+        // Of (1 < 2), (1 < 4), (3 > 2), (3 < 4) three are right.
+        assert_eq!(roc_auc(&[1.0, 2.0, 3.0, 4.0], &[T, F, T, F]), Some(0.75));
+        assert_eq!(roc_auc(&[1.0; 5], &[T, F, T, F, F]), Some(0.5));
+        // 1 < 2 right, 2 = 2 half.
+        assert_eq!(roc_auc(&[1.0, 2.0, 2.0], &[T, T, F]), Some(0.75));
+        assert_eq!(roc_auc(&[1.0, 2.0], &[T, T]), None);
+        assert_eq!(roc_auc(&[], &[]), None);
+    }
+
+    #[test]
+    fn the_equal_error_rate_is_where_both_errors_meet() {
+        assert_eq!(equal_error_rate(&[1.0, 2.0, 3.0, 4.0], &[T, T, F, F]), Some(0.0));
+        // One of two of each kind is on the wrong side.
+        assert_eq!(equal_error_rate(&[1.0, 2.0, 3.0, 4.0], &[T, F, T, F]), Some(0.5));
+        assert_eq!(equal_error_rate(&[1.0; 4], &[T, F, T, F]), Some(0.5));
+        let (d, s) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], [T, T, T, F, T, F, F, F]);
+        assert_eq!(equal_error_rate(&d, &s), Some(0.25));
+    }
+
+    #[test]
+    fn the_best_threshold_stands_halfway_and_at_most_is_same() {
+        let best = best_threshold(&[1.0, 2.0, 4.0, 5.0], &[T, T, F, F]).unwrap();
+        assert_eq!(best, BestThreshold { threshold: 3.0, balanced_accuracy: 1.0, accuracy: 1.0 });
+        assert_eq!(
+            Confusion::at(2.0, &[1.0, 2.0, 4.0], &[T, T, F]),
+            Confusion { tp: 2, fn_: 0, fp: 0, tn: 1 }
+        );
+        // Turned about, nothing beats a constant answer.
+        let worst = best_threshold(&[1.0, 2.0, 3.0, 4.0], &[F, F, T, T]).unwrap();
+        assert_eq!(worst.balanced_accuracy, 0.5);
+        // Neighbouring floats: the threshold still separates them.
+        let (a, b) = (1.0f32, 1.0f32.next_up());
+        let best = best_threshold(&[a, b], &[T, F]).unwrap();
+        assert_eq!((best.threshold, best.accuracy), (a, 1.0));
+        assert_eq!(best_threshold(&[0.5; 4], &[T, F, T, F]).unwrap().balanced_accuracy, 0.5);
+        assert!(best_threshold(&[1.0], &[T]).is_none());
+        assert!(best_threshold(&[f32::NAN, 1.0], &[F, T]).unwrap().balanced_accuracy == 1.0);
+    }
+
+    #[test]
+    fn balanced_accuracy_is_blind_to_the_base_rate() {
+        // 96 of 100 are different and the answer is always "different".
+        let confusion = Confusion { tp: 0, fn_: 4, fp: 0, tn: 96 };
+        assert_eq!((confusion.accuracy(), confusion.balanced_accuracy()), (0.96, 0.5));
+        assert_eq!(base_rate(&[F, F, F, T]), 0.75);
+    }
+
+    #[test]
+    fn the_first_of_equally_near_training_glyphs_is_the_answer() {
+        let rows = vec![vec![3.0, 1.0, 1.0], vec![0.5, 0.5, 0.5], vec![2.0, 3.0, 1.0]];
+        assert_eq!(one_shot_error(&rows, &[1, 0, 2]), 0.0);
+        assert_eq!(one_shot_error(&rows, &[2, 0, 2]), 1.0 / 3.0);
+    }
+
+    #[test]
+    fn json_has_the_documented_keys() {
+        let pair = |distance, same, alphabets| ScoredPair { distance, same, alphabets };
+        let pairs = [pair(0.1, T, (0, 0)), pair(0.9, F, (0, 1)), pair(0.2, T, (1, 1)), pair(0.3, F, (1, 0))];
+        let sets = vec![evaluate_set("train", &pairs, 0.5, 1)];
+        let json = serde_json::to_value(Evaluation { threshold: 0.5, sets }).unwrap();
+        assert_eq!(json["threshold"], 0.5);
+        let set = &json["sets"][0];
+        assert_eq!(set["confusion"], serde_json::json!([[2, 0], [1, 1]]));
+        assert_eq!((&set["accuracy"], &set["pairs"]), (&serde_json::json!(0.75), &serde_json::json!(4)));
+        let keys: Vec<&str> = set.as_object().unwrap().keys().map(String::as_str).collect();
+        for key in [
+            "name",
+            "pairs",
+            "base_rate",
+            "accuracy",
+            "balanced_accuracy",
+            "interval",
+            "auc",
+            "eer",
+            "confusion",
+        ] {
+            assert!(keys.contains(&key), "{key}");
+        }
+    }
+}

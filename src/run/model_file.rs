@@ -1,0 +1,235 @@
+//! The model as a safetensors file: an 8-byte little-endian length, a JSON header, the numbers in f32.
+//!
+//! Tensor names and layouts are those of a PyTorch `nn.Sequential` over the same layer list behind `encoder.`. The
+//! header's metadata holds the format version, the recipe, the threshold and the names of the alphabets; no
+//! path, no time, no thread count, so that one seed gives one file, byte for byte.
+
+use super::directory::write_atomic;
+use crate::{Error, Result};
+use safetensors::{Dtype, SafeTensors};
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// A named array of numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedTensor {
+    /// For example `encoder.0.weight`.
+    pub name: String,
+    /// Sizes of the axes, outermost first.
+    pub shape: Vec<usize>,
+    /// Row-major.
+    pub values: Vec<f32>,
+}
+
+/// What travels with a model's numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metadata {
+    /// The recipe, as TOML, without paths.
+    pub recipe: String,
+    /// Pairs at most this far apart are of one alphabet.
+    pub threshold: Option<f32>,
+    /// Names of the alphabets that the model was trained on.
+    pub training_alphabets: Vec<String>,
+    /// Names of those held out, on which the threshold was chosen.
+    pub held_out_alphabets: Vec<String>,
+}
+
+/// A model's numbers and what travels with them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelFile {
+    /// In the order of the model's layers.
+    pub tensors: Vec<NamedTensor>,
+    /// The rest.
+    pub metadata: Metadata,
+}
+
+const FORMAT: &str = "twinglyph";
+const VERSION: &str = "1";
+/// The largest model file that is read, in bytes.
+const LARGEST: u64 = 2 << 30;
+
+impl ModelFile {
+    /// The file's bytes; the same model gives the same bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut metadata = Map::new();
+        let mut text = |key: &str, value: String| metadata.insert(key.into(), Value::String(value));
+        text("format", FORMAT.into());
+        text("format_version", VERSION.into());
+        text("recipe", self.metadata.recipe.clone());
+        if let Some(threshold) = self.metadata.threshold {
+            text("threshold", threshold.to_string());
+        }
+        text("training_alphabets", json!(self.metadata.training_alphabets).to_string());
+        text("held_out_alphabets", json!(self.metadata.held_out_alphabets).to_string());
+        let mut header = Map::new();
+        header.insert("__metadata__".into(), Value::Object(metadata));
+        let mut end = 0;
+        for tensor in &self.tensors {
+            let start = end;
+            end += tensor.values.len() * size_of::<f32>();
+            let entry = json!({"dtype": "F32", "shape": tensor.shape, "data_offsets": [start, end]});
+            header.insert(tensor.name.clone(), entry);
+        }
+        // serde_json sorts the keys; spaces align the numbers to 8 bytes.
+        let mut header = Value::Object(header).to_string().into_bytes();
+        header.resize(header.len().next_multiple_of(8), b' ');
+        let mut bytes = Vec::with_capacity(8 + header.len() + end);
+        bytes.extend((header.len() as u64).to_le_bytes());
+        bytes.extend(header);
+        for tensor in &self.tensors {
+            bytes.extend(tensor.values.iter().flat_map(|value| value.to_le_bytes()));
+        }
+        bytes
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        write_atomic(path, &self.to_bytes())
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or is no twinglyph model of a version that this program knows.
+    pub fn load(path: &Path) -> Result<ModelFile> {
+        let size = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
+        if size > LARGEST {
+            let message = format!("{size} bytes, expected a model of at most {LARGEST}");
+            return Err(Error::input(path.display(), message));
+        }
+        let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+        ModelFile::from_bytes(&bytes).map_err(|message| Error::input(path.display(), message))
+    }
+
+    /// Reads a file's bytes; the error is a message without the file's name.
+    ///
+    /// # Errors
+    /// As [`ModelFile::load`].
+    pub fn from_bytes(bytes: &[u8]) -> std::result::Result<ModelFile, String> {
+        let broken =
+            |error: safetensors::SafeTensorError| format!("is no readable safetensors file ({error})");
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
+        let metadata = read_metadata(header.metadata().as_ref())?;
+        let file = SafeTensors::deserialize(bytes).map_err(broken)?;
+        let mut tensors = Vec::new();
+        // By their place in the file, which is the order of the layers.
+        let mut names: Vec<&str> = file.names().into_iter().collect();
+        names.sort_by_key(|name| (header.info(name).map(|info| info.data_offsets), name.to_string()));
+        for name in names {
+            let view = file.tensor(name).map_err(broken)?;
+            if view.dtype() != Dtype::F32 {
+                return Err(format!("tensor {name} is {:?}, expected F32", view.dtype()));
+            }
+            let number = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+            let values: Vec<f32> = view.data().chunks_exact(4).map(number).collect();
+            if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+                return Err(format!("tensor {name} holds {value}, expected finite numbers"));
+            }
+            tensors.push(NamedTensor { name: name.to_string(), shape: view.shape().to_vec(), values });
+        }
+        Ok(ModelFile { tensors, metadata })
+    }
+}
+
+fn read_metadata(map: Option<&HashMap<String, String>>) -> std::result::Result<Metadata, String> {
+    let text = |key: &str| map.and_then(|map| map.get(key));
+    if text("format").map(String::as_str) != Some(FORMAT) {
+        return Err("is a safetensors file, but no model of twinglyph".into());
+    }
+    match text("format_version").map(String::as_str) {
+        Some(VERSION) => {}
+        version => {
+            let version = version.unwrap_or("none");
+            return Err(format!("has format version {version}, this program knows version {VERSION}"));
+        }
+    }
+    let threshold = match text("threshold") {
+        None => None,
+        Some(text) => {
+            let number = text.parse::<f32>().ok().filter(|number| number.is_finite());
+            Some(number.ok_or_else(|| format!("has a threshold of {text:?}, expected a finite number"))?)
+        }
+    };
+    let names = |key: &str| {
+        text(key)
+            .and_then(|text| serde_json::from_str::<Vec<String>>(text).ok())
+            .ok_or_else(|| format!("lacks {key}, expected a list of names in its metadata"))
+    };
+    Ok(Metadata {
+        recipe: text("recipe").cloned().ok_or("lacks its recipe in its metadata")?,
+        threshold,
+        training_alphabets: names("training_alphabets")?,
+        held_out_alphabets: names("held_out_alphabets")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model() -> ModelFile {
+        let tensor = |name: &str, shape: &[usize], values: &[f32]| NamedTensor {
+            name: name.into(),
+            shape: shape.into(),
+            values: values.into(),
+        };
+        ModelFile {
+            tensors: vec![
+                tensor("encoder.2.weight", &[2, 1], &[0.1, -7.5]),
+                tensor("encoder.10.bias", &[1], &[3.0e-12]),
+            ],
+            metadata: Metadata {
+                recipe: "loss = \"triplet\"\n".into(),
+                threshold: Some(0.123_456_79),
+                training_alphabets: vec!["Greek".into(), "a \"b\"".into()],
+                held_out_alphabets: vec![],
+            },
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_the_bytes_are_always_the_same() {
+        let bytes = model().to_bytes();
+        assert_eq!(ModelFile::from_bytes(&bytes).unwrap(), model());
+        assert_eq!(bytes, model().to_bytes());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.safetensors");
+        model().save(&path).unwrap();
+        assert_eq!(ModelFile::load(&path).unwrap(), model());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn every_prefix_and_every_changed_byte_is_read_or_refused_without_a_panic() {
+        let bytes = model().to_bytes();
+        for len in 0..bytes.len() {
+            assert!(ModelFile::from_bytes(&bytes[..len]).is_err(), "the first {len} bytes");
+        }
+        for i in 0..bytes.len() {
+            for flip in [0x01, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed[i] ^= flip;
+                let _ = ModelFile::from_bytes(&changed);
+            }
+        }
+    }
+
+    #[test]
+    fn other_files_and_broken_numbers_are_named() {
+        let mut file = model();
+        file.tensors[1].values[0] = f32::NAN;
+        let error = ModelFile::from_bytes(&file.to_bytes()).unwrap_err();
+        assert_eq!(error, "tensor encoder.10.bias holds NaN, expected finite numbers");
+        let text = String::from_utf8_lossy(&model().to_bytes()).replace("\"twinglyph\"", "\"otherglyph\"");
+        assert!(ModelFile::from_bytes(text.as_bytes()).is_err());
+        let mut newer = model().to_bytes();
+        let at = newer.windows(22).position(|w| w == b"\"format_version\":\"1\",\"").unwrap();
+        newer[at + 18] = b'2';
+        let error = ModelFile::from_bytes(&newer).unwrap_err();
+        assert_eq!(error, "has format version 2, this program knows version 1");
+    }
+}

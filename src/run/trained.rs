@@ -1,0 +1,158 @@
+//! A trained model and what it was trained on, from a run directory or a model file.
+
+use super::directory::RunDirectory;
+use super::model_file::{Metadata, ModelFile, NamedTensor};
+use crate::data::omniglot::{self, LoadOptions};
+use crate::data::{Dataset, GLYPH_SIZE, synthetic};
+use crate::nn::Model;
+use crate::recipes::Recipe;
+use crate::tensor::Tensor;
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// A trained model with its threshold.
+pub struct TrainedRun {
+    /// The model.
+    pub model: Model<f32>,
+    /// Pairs at most this far apart are of one alphabet.
+    pub threshold: f32,
+    /// Names of the alphabets that it was trained on.
+    pub training_alphabets: Vec<String>,
+    /// Names of those that were held out, and on which the threshold was chosen.
+    pub held_out_alphabets: Vec<String>,
+    /// The configuration; with the data's paths where it comes from a run directory.
+    pub config: Recipe,
+    /// Whether it came from a run directory, whose configuration tells the data.
+    has_config: bool,
+    path: PathBuf,
+}
+
+impl TrainedRun {
+    /// Reads a run directory or a model file.
+    ///
+    /// # Errors
+    /// When there is none, or it is not a twinglyph model that can be used.
+    pub fn load(path: &Path) -> Result<TrainedRun> {
+        let place = RunDirectory::open(path)?;
+        let model_path = place.model_path();
+        let file = ModelFile::load(&model_path)?;
+        let name = model_path.display().to_string();
+        let mut config = Recipe::parse(&name, &file.metadata.recipe, &[])?;
+        let Some(threshold) = file.metadata.threshold else {
+            return Err(Error::input(name, "has no threshold, expected a model that was trained to the end"));
+        };
+        let model = build(&config, &file, &name)?;
+        let config_path = model_path.with_file_name("config.toml");
+        let has_config = config_path.is_file();
+        if has_config {
+            let text =
+                std::fs::read_to_string(&config_path).map_err(|error| Error::io(&config_path, error))?;
+            config = Recipe::parse(&config_path.display().to_string(), &text, &[])?;
+        }
+        Ok(TrainedRun {
+            model,
+            threshold,
+            training_alphabets: file.metadata.training_alphabets,
+            held_out_alphabets: file.metadata.held_out_alphabets,
+            config,
+            has_config,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// The glyphs at `data`, or those that the run was trained on.
+    ///
+    /// # Errors
+    /// When they cannot be read, or nothing says where they are.
+    pub fn dataset(&self, data: &[PathBuf], quiet: bool) -> Result<Dataset> {
+        if data.is_empty() && !self.has_config {
+            let message = "is a model file alone and does not say where its data is, expected --data PATH";
+            return Err(Error::usage(format!("{}: {message}", self.path.display())));
+        }
+        load_data(
+            &Recipe {
+                data: if data.is_empty() { self.config.data.clone() } else { data.to_vec() },
+                ..self.config.clone()
+            },
+            quiet,
+        )
+    }
+}
+
+/// The glyphs that a recipe learns from: its data, else its synthetic alphabets.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn load_data(recipe: &Recipe, quiet: bool) -> Result<Dataset> {
+    if !recipe.data.is_empty() {
+        return omniglot::load(&recipe.data, &LoadOptions { quiet });
+    }
+    let spec = recipe.synthetic;
+    synthetic::generate(&synthetic::Spec {
+        alphabets: spec.alphabets,
+        characters: spec.characters,
+        drawers: spec.drawers,
+        seed: spec.seed,
+    })
+}
+
+/// The file of a model.
+pub fn model_file(
+    model: &Model<f32>,
+    recipe: &Recipe,
+    threshold: f32,
+    training_alphabets: Vec<String>,
+    held_out_alphabets: Vec<String>,
+) -> ModelFile {
+    let tensors = model
+        .parameters()
+        .map(|(parameter, var)| NamedTensor {
+            name: parameter.name.clone(),
+            shape: parameter.shape.dims().to_vec(),
+            values: model.tape().value(var).values().to_vec(),
+        })
+        .collect();
+    let metadata = Metadata {
+        recipe: recipe.without_paths().to_toml(),
+        threshold: Some(threshold),
+        training_alphabets,
+        held_out_alphabets,
+    };
+    ModelFile { tensors, metadata }
+}
+
+/// The model of a recipe, with the weights of another run as its first values.
+///
+/// # Errors
+/// When that run's layers have other names or shapes.
+pub fn initial_model(recipe: &Recipe, init: Option<&Path>) -> Result<Model<f32>> {
+    let Some(path) = init else {
+        return Model::new(recipe.architecture(GLYPH_SIZE), recipe.seed);
+    };
+    let model_path = RunDirectory::open(path)?.model_path();
+    build(recipe, &ModelFile::load(&model_path)?, &model_path.display().to_string())
+}
+
+fn build(recipe: &Recipe, file: &ModelFile, name: &str) -> Result<Model<f32>> {
+    let architecture = recipe.architecture(GLYPH_SIZE);
+    let expected: usize = architecture.parameters()?.iter().map(Vec::len).sum();
+    let model = Model::with_values(architecture, |parameter| {
+        let Some(tensor) = file.tensors.iter().find(|tensor| tensor.name == parameter.name) else {
+            return Err(Error::input(
+                &parameter.name,
+                "is missing, the model has other layers than the recipe",
+            ));
+        };
+        Tensor::new(&tensor.shape[..], tensor.values.clone())
+    });
+    let model = model.map_err(|error| Error::input(name, error.to_string()))?;
+    if file.tensors.len() != expected {
+        let known = |tensor: &&NamedTensor| !model.parameters().any(|(p, _)| p.name == tensor.name);
+        let extra = file.tensors.iter().find(known).map_or("", |tensor| &tensor.name);
+        return Err(Error::input(
+            name,
+            format!("holds a tensor {extra} that the recipe's layers do not have"),
+        ));
+    }
+    Ok(model)
+}

@@ -1,0 +1,122 @@
+//! The training loop: batches from the sampler, a step of the tape, Adam; after every epoch a look at pairs of
+//! held-out alphabets.
+
+mod batch;
+mod validation;
+
+use crate::data::Dataset;
+use crate::data::sampler::{PairSampler, TripletSampler};
+use crate::data::split::Split;
+use crate::evaluate::metrics::best_threshold;
+use crate::nn::{Adam, AdamSettings, Loss, Model};
+use crate::random::rng;
+use crate::recipes::Recipe;
+use crate::{Error, Result};
+use batch::Batch;
+use serde::Serialize;
+use validation::Validation;
+
+/// What an epoch came to. Accuracies are fractions, taken at the best threshold on the pairs themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct EpochMetrics {
+    /// From 1.
+    pub epoch: u32,
+    /// Mean of the steps' losses.
+    pub loss: f32,
+    /// On the epoch's own training pairs.
+    pub accuracy: f32,
+    /// On the fixed pairs or triplets of held-out alphabets, with running statistics.
+    pub val_loss: f32,
+    /// On the fixed pairs of held-out alphabets.
+    pub val_accuracy: f32,
+    /// The threshold that gave `val_accuracy`.
+    pub threshold: f32,
+    /// Adam's step size.
+    pub learning_rate: f32,
+}
+
+/// What a training run shows while it goes on.
+pub trait Observer {
+    /// A step is done.
+    fn step(&mut self, epoch: usize, step: usize, loss: f32);
+    /// An epoch is done.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; the training then ends.
+    fn epoch(&mut self, metrics: &EpochMetrics) -> Result<()>;
+}
+
+/// A trained model.
+pub struct Trained {
+    /// The model after the last step.
+    pub model: Model<f32>,
+    /// Pairs at most this far apart are of one alphabet; chosen on the held-out alphabets.
+    pub threshold: f32,
+    /// One entry an epoch.
+    pub history: Vec<EpochMetrics>,
+}
+
+/// Streams of chance of a run; stream 0 draws the first weights.
+const BATCHES: u64 = 1;
+
+enum Sampler {
+    Pairs(PairSampler),
+    Triplets(TripletSampler),
+}
+
+/// Trains `model` by a recipe on the training alphabets of a split.
+///
+/// # Errors
+/// When an alphabet has too few glyphs, the loss is no longer a number, or the observer fails.
+pub fn train(
+    recipe: &Recipe,
+    mut model: Model<f32>,
+    set: &Dataset,
+    split: &Split,
+    observer: &mut dyn Observer,
+) -> Result<Trained> {
+    let sampler = match recipe.loss {
+        Loss::Contrastive => Sampler::Pairs(PairSampler::new(set, &split.training)?),
+        Loss::Triplet => Sampler::Triplets(TripletSampler::new(set, &split.training)?),
+    };
+    let validation = Validation::new(recipe, set, &split.held_out)?;
+    let mut adam =
+        Adam::new(&model, AdamSettings { learning_rate: recipe.learning_rate, ..AdamSettings::default() });
+    let mut rng = rng(recipe.seed, BATCHES);
+    let mut history = Vec::with_capacity(recipe.epochs);
+    for epoch in 1..=recipe.epochs {
+        let mut loss_sum = 0.0f64;
+        let (mut distances, mut same) = (Vec::new(), Vec::new());
+        for step in 1..=recipe.steps {
+            let batch = match &sampler {
+                Sampler::Pairs(sampler) => Batch::Pairs(sampler.batch(recipe.batch, &mut rng)),
+                Sampler::Triplets(sampler) => Batch::Triplets(sampler.batch(recipe.batch, &mut rng)),
+            };
+            let loss = batch.step(&mut model, set, &mut distances, &mut same)?;
+            if !loss.is_finite() {
+                return Err(Error::input(
+                    format!("epoch {epoch}, step {step}"),
+                    format!("the loss is {loss}, training has diverged; a lower learning_rate usually helps"),
+                ));
+            }
+            adam.step(&mut model);
+            loss_sum += f64::from(loss);
+            observer.step(epoch, step, loss);
+        }
+        let val = validation.measure(&mut model, set)?;
+        let metrics = EpochMetrics {
+            epoch: epoch as u32,
+            loss: (loss_sum / recipe.steps as f64) as f32,
+            accuracy: best_threshold(&distances, &same).map_or(f32::NAN, |best| best.accuracy as f32),
+            val_loss: val.loss,
+            val_accuracy: val.accuracy,
+            threshold: val.threshold,
+            learning_rate: recipe.learning_rate as f32,
+        };
+        observer.epoch(&metrics)?;
+        history.push(metrics);
+    }
+    model.forget();
+    let threshold = history.last().map_or(f32::NAN, |last| last.threshold);
+    Ok(Trained { model, threshold, history })
+}
