@@ -103,38 +103,56 @@ impl<E: Element> Kernel<E> for MaxForward<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd<E>>(self, _: S) {
-        // A stride known to the compiler is what lets it load windows side by side.
-        if self.g.stride.1 == 2 { max_rows::<E, 2>(self) } else { max_rows::<E, 0>(self) }
+        if self.g.window == (2, 2) && self.g.stride == (2, 2) { max_two_by_two(self) } else { max_rows(self) }
+    }
+}
+
+/// The common case, written so that the compiler can load windows side by side: no branch, no index to check.
+#[inline(always)]
+fn max_two_by_two<E: Element>(job: MaxForward<'_, E>) {
+    let width = job.g.size.1;
+    let w_out = job.g.output_size().1;
+    for (i, (y, argmax)) in job.y.chunks_exact_mut(w_out).zip(job.argmax.chunks_exact_mut(w_out)).enumerate() {
+        let start = 2 * i * width;
+        let upper = job.x[start..start + 2 * w_out].chunks_exact(2);
+        let lower = job.x[start + width..start + width + 2 * w_out].chunks_exact(2);
+        let mut at = start as u32;
+        for (((y, argmax), a), b) in y.iter_mut().zip(argmax).zip(upper).zip(lower) {
+            let mut best = (a[0], at);
+            best = larger((a[1], at + 1), best);
+            best = larger((b[0], at + width as u32), best);
+            best = larger((b[1], at + width as u32 + 1), best);
+            (*y, *argmax) = best;
+            at += 2;
+        }
     }
 }
 
 #[inline(always)]
-fn max_rows<E: Element, const STRIDE: usize>(job: MaxForward<'_, E>) {
+fn max_rows<E: Element>(job: MaxForward<'_, E>) {
     let (g, width) = (job.g, job.g.size.1);
     let w_out = g.output_size().1;
     for (i, (y, argmax)) in job.y.chunks_mut(w_out).zip(job.argmax.chunks_mut(w_out)).enumerate() {
-        for u in 0..g.window.0 {
-            for v in 0..g.window.1 {
-                let start = (i * g.stride.0 + u) * width + v;
-                let stride = if STRIDE == 0 { g.stride.1 } else { STRIDE };
-                let x = &job.x[start..start + (w_out - 1) * stride + 1];
-                if u == 0 && v == 0 {
-                    for j in 0..w_out {
-                        y[j] = x[j * stride];
-                        argmax[j] = (start + j * stride) as u32;
-                    }
-                    continue;
-                }
-                for j in 0..w_out {
-                    let value = x[j * stride];
-                    #[expect(clippy::eq_op, reason = "true of NaN alone")]
-                    let larger = (value > y[j]) | ((value != value) & (y[j] == y[j]));
-                    y[j] = if larger { value } else { y[j] };
-                    argmax[j] = if larger { (start + j * stride) as u32 } else { argmax[j] };
+        for (j, (y, argmax)) in y.iter_mut().zip(argmax).enumerate() {
+            let first = i * g.stride.0 * width + j * g.stride.1;
+            let mut best = (job.x[first], first as u32);
+            for u in 0..g.window.0 {
+                let start = first + u * width;
+                for (v, value) in job.x[start..start + g.window.1].iter().enumerate() {
+                    best = larger((*value, (start + v) as u32), best);
                 }
             }
+            (*y, *argmax) = best;
         }
     }
+}
+
+/// The new one if it is larger than the best so far, or no number.
+#[inline(always)]
+#[expect(clippy::eq_op, reason = "true of NaN alone")]
+fn larger<E: Element>(new: (E, u32), best: (E, u32)) -> (E, u32) {
+    let wins = (new.0 > best.0) | (new.0 != new.0);
+    (if wins { new.0 } else { best.0 }, if wins { new.1 } else { best.1 })
 }
 
 struct AvgForward<'a, E> {

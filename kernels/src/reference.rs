@@ -110,12 +110,12 @@ fn each_pooled(g: &Pool2d, mut f: impl FnMut(usize, usize)) {
     }
 }
 
-/// y = the largest of each window; argmax = where in its plane; the first of equals.
+/// y = the largest of each window; argmax = where in its plane; the first of equals; a NaN beats any number.
 pub fn max_pool2d_forward<E: Element>(g: &Pool2d, x: &[E], y: &mut [E], argmax: &mut [u32]) {
     let plane = g.size.0 * g.size.1;
     let mut seen = vec![false; y.len()];
     each_pooled(g, |iy, ix| {
-        if !seen[iy] || x[ix] > y[iy] {
+        if !seen[iy] || x[ix] > y[iy] || !(x[ix] == x[ix]) {
             (y[iy], argmax[iy], seen[iy]) = (x[ix], (ix % plane) as u32, true);
         }
     });
