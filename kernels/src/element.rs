@@ -55,6 +55,8 @@ pub trait Element:
     fn sqrt(self) -> Self;
     /// The absolute value.
     fn abs(self) -> Self;
+    /// Not a number.
+    fn is_nan(self) -> bool;
     /// Neither NaN nor infinite.
     fn is_finite(self) -> bool;
 
@@ -101,6 +103,10 @@ macro_rules! element {
                 $t::abs(self)
             }
             #[inline(always)]
+            fn is_nan(self) -> bool {
+                $t::is_nan(self)
+            }
+            #[inline(always)]
             fn is_finite(self) -> bool {
                 $t::is_finite(self)
             }
@@ -119,7 +125,7 @@ macro_rules! element {
 
 // ln 2 = 0.693359375 - 2.12194440e-4 in f32, 0.6931471803691238 + 1.9082149292705877e-10 in f64
 // (the split that fdlibm and Cephes use).
-element!(f32, 7, 0.693_359_375, -2.121_944_4e-4, 12_582_912.0, 9.2, 87.0);
+element!(f32, 7, 355.0 / 512.0, -2.121_944_4e-4, 12_582_912.0, 9.2, 87.0);
 element!(
     f64,
     13,

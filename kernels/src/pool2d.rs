@@ -112,7 +112,8 @@ impl<E: Element> Kernel<E> for MaxForward<'_, E> {
 fn max_two_by_two<E: Element>(job: MaxForward<'_, E>) {
     let width = job.g.size.1;
     let w_out = job.g.output_size().1;
-    for (i, (y, argmax)) in job.y.chunks_exact_mut(w_out).zip(job.argmax.chunks_exact_mut(w_out)).enumerate() {
+    for (i, (y, argmax)) in job.y.chunks_exact_mut(w_out).zip(job.argmax.chunks_exact_mut(w_out)).enumerate()
+    {
         let start = 2 * i * width;
         let upper = job.x[start..start + 2 * w_out].chunks_exact(2);
         let lower = job.x[start + width..start + width + 2 * w_out].chunks_exact(2);
@@ -149,9 +150,8 @@ fn max_rows<E: Element>(job: MaxForward<'_, E>) {
 
 /// The new one if it is larger than the best so far, or no number.
 #[inline(always)]
-#[expect(clippy::eq_op, reason = "true of NaN alone")]
 fn larger<E: Element>(new: (E, u32), best: (E, u32)) -> (E, u32) {
-    let wins = (new.0 > best.0) | (new.0 != new.0);
+    let wins = (new.0 > best.0) | new.0.is_nan();
     (if wins { new.0 } else { best.0 }, if wins { new.1 } else { best.1 })
 }
 

@@ -115,7 +115,7 @@ pub fn max_pool2d_forward<E: Element>(g: &Pool2d, x: &[E], y: &mut [E], argmax: 
     let plane = g.size.0 * g.size.1;
     let mut seen = vec![false; y.len()];
     each_pooled(g, |iy, ix| {
-        if !seen[iy] || x[ix] > y[iy] || !(x[ix] == x[ix]) {
+        if !seen[iy] || x[ix] > y[iy] || x[ix].is_nan() {
             (y[iy], argmax[iy], seen[iy]) = (x[ix], (ix % plane) as u32, true);
         }
     });

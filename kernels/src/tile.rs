@@ -170,16 +170,18 @@ impl<E: Element> Kernel<E> for Multiply<'_, E> {
 fn multiply_block<E: Element, S: Simd<E>, const M: usize, const N: usize>(s: S, mut job: Multiply<'_, E>) {
     let len = job.rows.len;
     let mut p = 0;
-    // SAFETY (all three): p + the elements that the tile touches <= len; `checked_height` and `Rows::new`.
     while p + N * S::LANES <= len {
+        // SAFETY: `checked_height` held for M, and N whole vectors are left.
         unsafe { multiply_tile::<E, S, M, N, false>(s, &mut job, p, S::LANES) };
         p += N * S::LANES;
     }
     while p + S::LANES <= len {
+        // SAFETY: as above, one whole vector is left.
         unsafe { multiply_tile::<E, S, M, 1, false>(s, &mut job, p, S::LANES) };
         p += S::LANES;
     }
     if p < len {
+        // SAFETY: as above, len - p elements are left, fewer than a vector has.
         unsafe { multiply_tile::<E, S, M, 1, true>(s, &mut job, p, len - p) };
     }
 }
@@ -331,13 +333,14 @@ fn dots_tile<E: Element, S: Simd<E>, const M: usize, const N: usize>(
     }
     let mut sums = [[s.splat(E::ZERO); N]; M];
     let mut p = 0;
-    // SAFETY (all loads): p + what is loaded <= len, and `Rows::new` holds every row in its buffer.
     while p + S::LANES <= len {
         let mut x = [s.splat(E::ZERO); N];
         for (x, pointer) in x.iter_mut().zip(&right) {
+            // SAFETY: p + a vector <= len, and `Rows::new` holds every row in its buffer.
             *x = unsafe { s.load(pointer.add(p)) };
         }
         for (row, pointer) in sums.iter_mut().zip(&left) {
+            // SAFETY: as above.
             let y = unsafe { s.load(pointer.add(p)) };
             for (sum, x) in row.iter_mut().zip(&x) {
                 *sum = s.fma(y, *x, *sum);
@@ -347,9 +350,12 @@ fn dots_tile<E: Element, S: Simd<E>, const M: usize, const N: usize>(
     }
     if p < len {
         for (row, y) in sums.iter_mut().zip(&left) {
+            // SAFETY: len - p elements are left of every row.
             let y = unsafe { s.load_partial(y.add(p), len - p) };
             for (sum, x) in row.iter_mut().zip(&right) {
-                *sum = s.fma(y, unsafe { s.load_partial(x.add(p), len - p) }, *sum);
+                // SAFETY: as above.
+                let x = unsafe { s.load_partial(x.add(p), len - p) };
+                *sum = s.fma(y, x, *sum);
             }
         }
     }

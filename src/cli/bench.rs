@@ -5,6 +5,8 @@ use crate::data::GLYPH_SIZE;
 use crate::nn::{Adam, AdamSettings, Loss, Mode, Model};
 use crate::random::rng;
 use crate::recipes::Recipe;
+use crate::run::config::load_recipe;
+use crate::run::environment::peak_rss_mib;
 use crate::{Error, Result};
 use rand::RngExt;
 use serde::Serialize;
@@ -55,7 +57,7 @@ const WARM_UP: u32 = 5;
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
     use_threads(arguments.threads)?;
-    let mut recipe = Recipe::load(&arguments.recipe, &[])?;
+    let mut recipe = load_recipe(&arguments.recipe, &[])?;
     if let Some(channels) = arguments.channels {
         recipe.channels = usize::from(channels);
     }
@@ -147,12 +149,4 @@ fn towers(loss: &Loss) -> usize {
         Loss::Contrastive => 2,
         Loss::Triplet => 3,
     }
-}
-
-/// The most memory that the process has held, where the system tells it in a file.
-fn peak_rss_mib() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib / 1024.0)
 }

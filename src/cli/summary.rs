@@ -4,7 +4,8 @@ use super::output::print;
 use crate::Result;
 use crate::data::GLYPH_SIZE;
 use crate::nn::Summary;
-use crate::recipes::{DEFAULT, Recipe};
+use crate::recipes::DEFAULT;
+use crate::run::config::load_recipe;
 
 /// Print a recipe's layers, their output shapes and parameters, as Keras does.
 ///
@@ -18,6 +19,6 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
-    let recipe = Recipe::load(&arguments.recipe, &[])?;
+    let recipe = load_recipe(&arguments.recipe, &[])?;
     print(Summary::new(&recipe.architecture(GLYPH_SIZE))?.to_string().trim_end())
 }

@@ -5,6 +5,7 @@ use crate::data::split::Split;
 use crate::evaluate::metrics::Evaluation;
 use crate::evaluate::protocol::{Protocol, evaluate_sets};
 use crate::recipes::{DEFAULT, Recipe};
+use crate::run::config::load_recipe;
 use crate::run::directory::RunDirectory;
 use crate::run::plots;
 use crate::run::trained::{initial_model, load_data, model_file};
@@ -97,7 +98,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
 
 /// The recipe with every flag laid over it.
 fn resolve(arguments: &Arguments) -> Result<Recipe> {
-    let mut recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
+    let mut recipe = load_recipe(&arguments.recipe, &arguments.set)?;
     if let Some(epochs) = arguments.epochs {
         recipe.epochs = epochs as usize;
     }

@@ -49,8 +49,11 @@ pub(super) fn pool_sizes(
     Ok((sizes, [n, c, h_out, w_out].into()))
 }
 
+/// (window, stride, shape of x).
+type PoolCase = ((usize, usize), (usize, usize), [usize; 4]);
+
 /// Windows and strides that the samples of both kinds try, each with the size of its images.
-pub(super) const POOL_CASES: [((usize, usize), (usize, usize), [usize; 4]); 6] = [
+pub(super) const POOL_CASES: [PoolCase; 6] = [
     ((1, 1), (1, 1), [1, 1, 1, 1]),
     ((2, 2), (2, 2), [2, 3, 4, 6]),
     ((2, 2), (2, 2), [1, 2, 5, 7]),

@@ -3,7 +3,7 @@
 use crate::nn::{Architecture, Layer, Loss, Pair};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The built-in recipes: name and text.
 pub const BUILT_IN: [(&str, &str); 5] = [
@@ -120,24 +120,10 @@ pub fn built_in(name: &str) -> Result<&'static str> {
 }
 
 impl Recipe {
-    /// A built-in recipe by name, or a file's (anything that ends in `.toml`), with `KEY=VALUE` settings laid
-    /// over it.
-    ///
-    /// # Errors
-    /// When the recipe does not exist, a key is unknown, or a value has the wrong type or cannot work.
-    pub fn load(name: &str, settings: &[String]) -> Result<Recipe> {
-        if name.ends_with(".toml") {
-            let text = std::fs::read_to_string(name).map_err(|error| Error::io(Path::new(name), error))?;
-            Recipe::parse(name, &text, settings)
-        } else {
-            Recipe::parse(name, built_in(name)?, settings)
-        }
-    }
-
     /// A recipe's text, with settings laid over it; `name` is what errors call it.
     ///
     /// # Errors
-    /// As [`Recipe::load`].
+    /// When a key is unknown, or a value has the wrong type or cannot work.
     pub fn parse(name: &str, text: &str, settings: &[String]) -> Result<Recipe> {
         let place = |error: &toml::de::Error| match error.span() {
             Some(span) => {

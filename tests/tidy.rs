@@ -1,0 +1,157 @@
+//! The house rules that a compiler does not hold: which room may use which, how long a file may be, where unsafe
+//! code, the disk and the command line's parser may be.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room of src/ and the rooms that it may use; all may use error and random.
+const ARROWS: [(&str, &[&str]); 12] = [
+    ("error", &[]),
+    ("random", &[]),
+    ("tensor", &[]),
+    ("tape", &["tensor"]),
+    ("ops", &["tape", "tensor"]),
+    ("gradcheck", &["ops", "tape", "tensor"]),
+    ("nn", &["gradcheck", "ops", "tape", "tensor"]),
+    ("data", &[]),
+    ("recipes", &["data", "nn"]),
+    ("evaluate", &["data", "nn", "tensor"]),
+    ("train", &["data", "evaluate", "nn", "recipes", "tape", "tensor"]),
+    ("run", &["data", "evaluate", "nn", "recipes", "tensor", "train"]),
+];
+
+const LONGEST: usize = 500;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All Rust files below a folder, with their text.
+fn rust_files(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut folders = vec![root().join(folder)];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                files.push((path, text));
+            }
+        }
+    }
+    assert!(!files.is_empty(), "{folder} holds no Rust file");
+    files
+}
+
+/// `ops` for src/ops/relu.rs and for src/ops.rs.
+fn room(path: &Path) -> String {
+    let below = path.strip_prefix(root().join("src")).unwrap();
+    let first = below.components().next().unwrap().as_os_str().to_str().unwrap();
+    first.trim_end_matches(".rs").to_string()
+}
+
+/// The rooms named by `crate::ROOM` and by `use crate::{ROOM, ...}` in code; the crate's own re-exports are
+/// traced to the room that they come from.
+fn used_rooms(text: &str) -> Vec<String> {
+    let mut rooms = Vec::new();
+    for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+        for (at, _) in line.match_indices("crate::") {
+            let rest = &line[at + "crate::".len()..];
+            let list = rest.strip_prefix('{').map_or(rest, |list| list.split('}').next().unwrap_or(list));
+            let names = if rest.starts_with('{') { list.split(',').collect() } else { vec![rest] };
+            for name in names {
+                let name: String =
+                    name.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                rooms.push(match name.as_str() {
+                    "Error" | "Result" => "error".into(),
+                    "Tape" | "Var" => "tape".into(),
+                    "Element" | "Shape" | "Tensor" => "tensor".into(),
+                    _ => name,
+                });
+            }
+        }
+    }
+    rooms
+}
+
+#[test]
+fn arrows_between_rooms_point_down_only() {
+    for (path, text) in rust_files("src") {
+        let room = room(&path);
+        if ["main", "lib", "cli"].contains(&room.as_str()) {
+            continue;
+        }
+        let (_, allowed) =
+            ARROWS.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("a new room: {room}"));
+        for used in used_rooms(&text) {
+            let fine =
+                used == room || used == "error" || used == "random" || allowed.contains(&used.as_str());
+            assert!(fine, "{}: {room} may not use {used}", path.display());
+        }
+    }
+}
+
+#[test]
+fn only_cli_knows_clap_and_only_run_and_data_touch_the_disk() {
+    for (path, text) in rust_files("src") {
+        let room = room(&path);
+        assert!(room == "cli" || !text.contains("clap"), "{}: clap outside of cli", path.display());
+        let touches = text.contains("std::fs") || text.contains("use std::{fs");
+        assert!(["run", "data"].contains(&room.as_str()) || !touches, "{}: the disk", path.display());
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_a_reader_likes() {
+    for folder in ["src", "kernels", "tests", "benches"] {
+        if !root().join(folder).is_dir() {
+            continue;
+        }
+        for (path, text) in rust_files(folder) {
+            let lines = text.lines().count();
+            assert!(lines <= LONGEST, "{}: {lines} lines, expected at most {LONGEST}", path.display());
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_is_in_the_kernels_alone_and_every_block_says_why_it_is_sound() {
+    for (path, text) in rust_files("src") {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code.filter(|line| line.contains("unsafe")) {
+            assert!(line.contains("forbid(unsafe_code)"), "{}: {line}", path.display());
+        }
+    }
+    for (path, text) in rust_files("kernels/src") {
+        let lines: Vec<&str> = text.lines().collect();
+        for (i, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("unsafe {")) {
+            let near = &lines[i.saturating_sub(4)..=i];
+            let said = near.iter().any(|line| line.contains("SAFETY"));
+            assert!(said, "{}, line {}: an unsafe block without its reason: {line}", path.display(), i + 1);
+        }
+    }
+}
+
+#[test]
+fn the_kernels_know_no_tensor_tape_file_or_clock() {
+    for (path, text) in rust_files("kernels/src") {
+        for word in ["Tensor", "Tape", "std::fs", "std::time", "Instant"] {
+            assert!(!text.contains(word), "{}: {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_tape_is_a_few_pages_and_every_op_is_in_the_table_once() {
+    let table = fs::read_to_string(root().join("src/ops/mod.rs")).unwrap();
+    for (path, text) in rust_files("src/ops") {
+        for line in text.lines() {
+            let Some(op) = line.strip_prefix("impl<E: Element> Op<E> for ") else { continue };
+            let op = op.trim_end_matches(" {");
+            let rows = table.matches(&format!(": {op},")).count();
+            assert_eq!(rows, 1, "{}: {op} stands {rows} times in the table", path.display());
+        }
+    }
+}
