@@ -4,6 +4,7 @@
 pub mod data;
 pub mod error;
 pub mod evaluate;
+pub mod gradcheck;
 pub mod ops;
 pub mod run;
 pub mod tape;
