@@ -5,6 +5,7 @@ pub mod cli;
 pub mod data;
 pub mod error;
 pub mod evaluate;
+pub mod gradcheck;
 pub mod nn;
 pub mod ops;
 pub mod random;

@@ -172,6 +172,9 @@ impl<E: Element> Tape<E> {
         for grad in &mut self.grads {
             self.pool.give_back(grad.take());
         }
+        if !self.entries[output.0].needs_grad {
+            return Ok(());
+        }
         let mut seed = self.pool.tensor(grad_output.shape().clone());
         seed.values_mut().copy_from_slice(grad_output.values());
         self.grads[output.0] = Some(seed);

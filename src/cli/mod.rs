@@ -3,7 +3,7 @@
 mod bench;
 mod compare;
 mod evaluate;
-// mod gradcheck;
+mod gradcheck;
 mod one_shot;
 mod output;
 mod recipes;
@@ -31,7 +31,7 @@ enum Command {
     OneShot(one_shot::Arguments),
     Summary(summary::Arguments),
     Bench(bench::Arguments),
-    // Gradcheck(gradcheck::Arguments),
+    Gradcheck(gradcheck::Arguments),
 }
 
 /// Runs the program; 0 done, 1 failed, 2 wrong usage.
@@ -53,7 +53,7 @@ pub fn main() -> ExitCode {
             Command::OneShot(arguments) => one_shot::run(arguments),
             Command::Summary(arguments) => summary::run(arguments),
             Command::Bench(arguments) => bench::run(arguments),
-            // Command::Gradcheck(arguments) => gradcheck::run(arguments),
+            Command::Gradcheck(arguments) => gradcheck::run(arguments),
         });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,244 @@
+//! Every op of the table: its gradient, its refusals, its numbers in f32; and the tape that they are used on.
+
+use twinglyph::ops::{self, Conv2d, Dense, EuclideanDistance, Flatten, MaxPool2d, Mean, Mul, Relu, Square};
+use twinglyph::tape::Op;
+use twinglyph::{Element, Error, Tape, Tensor, Var, gradcheck};
+
+#[test]
+fn the_gradient_of_every_op_agrees_with_differences() {
+    let outcome = gradcheck::check_ops().unwrap();
+    println!("{outcome}");
+    assert!(outcome.passed, "{outcome}");
+    assert_eq!(outcome.ops.len(), ops::table().len());
+    for row in &outcome.ops {
+        assert!(row.worst_error <= 1e-7 && row.cases >= 100, "{row:?}");
+    }
+}
+
+#[test]
+fn every_op_brings_samples_under_its_own_name() {
+    for entry in ops::table() {
+        let (f64s, f32s) = ((entry.samples_f64)(), (entry.samples_f32)());
+        assert!(!f64s.is_empty(), "{}: no samples", entry.name);
+        assert_eq!(f64s.len(), f32s.len(), "{}", entry.name);
+        for (a, b) in f64s.iter().zip(&f32s) {
+            assert_eq!((a.op.name(), &a.label), (entry.name, &b.label));
+        }
+    }
+}
+
+#[test]
+fn every_op_refuses_what_it_cannot_do_with_its_name_and_the_reason() {
+    for entry in ops::table() {
+        let refusals = (entry.refusals)();
+        assert!(!refusals.is_empty(), "{}: nothing that it refuses", entry.name);
+        for refusal in refusals {
+            let mut tape = Tape::new();
+            let inputs: Vec<Var> =
+                refusal.shapes.iter().map(|shape| tape.constant(Tensor::zeros(shape.clone()))).collect();
+            let (shapes, mark) = (refusal.shapes, tape.len());
+            let Err(error) = tape.apply(refusal.op, &inputs) else {
+                panic!("{}: took {shapes:?}", entry.name)
+            };
+            let sentence = error.to_string();
+            assert!(matches!(error, Error::Shape { op, .. } if op == entry.name), "{sentence}");
+            assert!(sentence.contains(entry.name) && sentence.contains(refusal.says), "{sentence}");
+            assert_eq!(tape.len(), mark, "{}: a refusal leaves the tape as it was", entry.name);
+        }
+    }
+}
+
+/// The output and every gradient of an op, for a cotangent that is the same in f32 and in f64.
+fn run<E: Element>(op: Box<dyn Op<E>>, inputs: &[Tensor<E>]) -> Vec<Vec<f64>> {
+    let mut tape = Tape::new();
+    let vars: Vec<Var> = inputs.iter().map(|x| tape.parameter(x.clone())).collect();
+    let y = tape.apply(op, &vars).unwrap();
+    let cotangent = Tensor::from_fn(tape.value(y).shape().clone(), |i| E::from_f64((i as f64 + 0.5).cos()));
+    tape.backward_from(y, &cotangent).unwrap();
+    let grads = vars.iter().map(|x| tape.grad(*x).expect("a gradient"));
+    std::iter::once(tape.value(y))
+        .chain(grads)
+        .map(|t| t.values().iter().map(|v| v.to_f64()).collect())
+        .collect()
+}
+
+/// What f32 may differ from f64 by: it is good for 6e-8, the inputs are rounded to it, and the largest sums
+/// here have some 40 terms. Measured: 8e-7.
+const F32_BOUND: f64 = 2e-6;
+
+#[test]
+fn every_op_in_f32_agrees_with_f64() {
+    for entry in ops::table() {
+        let mut worst = 0.0f64;
+        for (wide, narrow) in (entry.samples_f64)().into_iter().zip((entry.samples_f32)()) {
+            let label = wide.label;
+            let wide = run(wide.op, &wide.inputs);
+            let narrow = run(narrow.op, &narrow.inputs);
+            for (what, (a, b)) in narrow.iter().zip(&wide).enumerate() {
+                assert_eq!(a.len(), b.len());
+                for (a, b) in a.iter().zip(b) {
+                    let error = gradcheck::relative_error(*a, *b);
+                    assert!(
+                        error <= F32_BOUND,
+                        "{} at {label}, {}: {a} in f32, {b} in f64",
+                        entry.name,
+                        if what == 0 { "output".into() } else { format!("gradient {}", what - 1) }
+                    );
+                    worst = worst.max(error);
+                }
+            }
+        }
+        println!("{:20} {worst:.1e}", entry.name);
+    }
+}
+
+#[test]
+fn a_value_used_twice_by_one_op_gets_both_gradients() {
+    // y = x x: dy/dx = 2 x.
+    let mut tape = Tape::new();
+    let x = tape.parameter(Tensor::new([3], vec![1.5, -2.0, 0.0]).unwrap());
+    let y = tape.apply(Mul, &[x, x]).unwrap();
+    tape.backward_from(y, &Tensor::new([3], vec![1.0, 10.0, 100.0]).unwrap()).unwrap();
+    assert_eq!(tape.grad(x).unwrap().values(), [3.0, -40.0, 0.0]);
+
+    let x = [Tensor::from_fn([2, 3], |i| i as f64 - 2.5)];
+    let report = gradcheck::check(|tape, x| tape.apply(Mul, &[x[0], x[0]]), &x).unwrap();
+    assert!(report.passed, "{report}");
+}
+
+/// conv, ReLU, max-pool, dense; weights x[0], x[1].
+fn tower<E: Element>(tape: &mut Tape<E>, weights: &[Var], image: Var) -> twinglyph::Result<Var> {
+    let y = tape.apply(Conv2d::default(), &[image, weights[0]])?;
+    let y = tape.apply(Relu, &[y])?;
+    let y = tape.apply(MaxPool2d { window: (2, 2), stride: (2, 2) }, &[y])?;
+    let y = tape.apply(Flatten, &[y])?;
+    tape.apply(Dense, &[y, weights[1]])
+}
+
+fn two_towers<E: Element>(tape: &mut Tape<E>, x: &[Var]) -> twinglyph::Result<Var> {
+    let left = tower(tape, &x[..2], x[2])?;
+    let right = tower(tape, &x[..2], x[3])?;
+    let distance = tape.apply(EuclideanDistance::default(), &[left, right])?;
+    let squared = tape.apply(Square, &[distance])?;
+    tape.apply(Mean, &[squared])
+}
+
+fn tower_inputs<E: Element>() -> Vec<Tensor<E>> {
+    let shapes: [&[usize]; 4] = [&[3, 1, 3, 3], &[4, 12], &[2, 1, 6, 6], &[2, 1, 6, 6]];
+    let mut i = 0;
+    shapes
+        .map(|shape| {
+            Tensor::from_fn(shape, |_| {
+                i += 1;
+                E::from_f64((12.9898 * f64::from(i)).sin())
+            })
+        })
+        .into()
+}
+
+#[test]
+fn two_towers_with_shared_weights_agree_with_differences() {
+    let check = gradcheck::Check::new().tolerance(gradcheck::MODEL_TOLERANCE);
+    let report = check.run(two_towers, &tower_inputs()).unwrap();
+    assert!(report.passed, "{report}");
+    // The shared weights' gradient is the sum of those of two towers with weights of their own.
+    let mut inputs = tower_inputs::<f64>();
+    let mut shared = Tape::new();
+    let x: Vec<Var> = inputs.iter().map(|x| shared.parameter(x.clone())).collect();
+    let loss = two_towers(&mut shared, &x).unwrap();
+    shared.backward(loss).unwrap();
+
+    inputs.extend_from_within(..2);
+    let mut own = Tape::new();
+    let z: Vec<Var> = inputs.iter().map(|x| own.parameter(x.clone())).collect();
+    let left = tower(&mut own, &z[..2], z[2]).unwrap();
+    let right = tower(&mut own, &z[4..], z[3]).unwrap();
+    let distance = own.apply(EuclideanDistance::default(), &[left, right]).unwrap();
+    let squared = own.apply(Square, &[distance]).unwrap();
+    let loss = own.apply(Mean, &[squared]).unwrap();
+    own.backward(loss).unwrap();
+    for (together, (a, b)) in [(x[0], (z[0], z[4])), (x[1], (z[1], z[5]))] {
+        let parts = own.grad(a).unwrap().values().iter().zip(own.grad(b).unwrap().values());
+        for (sum, (a, b)) in shared.grad(together).unwrap().values().iter().zip(parts) {
+            assert!((sum - (a + b)).abs() < 1e-12, "{sum} and {a} + {b}");
+        }
+    }
+}
+
+#[test]
+fn from_the_second_step_on_a_training_step_allocates_nothing() {
+    let mut tape = Tape::<f32>::new();
+    let inputs = tower_inputs();
+    let weights = [0, 1].map(|i: usize| tape.parameter(inputs[i].clone()));
+    let mark = tape.len();
+    let mut after = Vec::new();
+    for _ in 0..5 {
+        let images = [2, 3].map(|i: usize| {
+            tape.constant_with(inputs[i].shape().clone(), |out| out.copy_from_slice(inputs[i].values()))
+        });
+        let x = [weights[0], weights[1], images[0], images[1]];
+        let loss = two_towers(&mut tape, &x).unwrap();
+        tape.backward(loss).unwrap();
+        assert!(weights.iter().all(|w| tape.grad(*w).is_some()));
+        tape.truncate(mark);
+        after.push(tape.allocations());
+    }
+    assert!(after[0] > 0 && after[1..].iter().all(|count| *count == after[1]), "{after:?}");
+}
+
+#[test]
+fn truncating_the_tape_keeps_parameters_and_repeats_to_the_bit() {
+    let mut tape = Tape::new();
+    let vars: Vec<Var> = tower_inputs::<f32>().into_iter().map(|x| tape.parameter(x)).collect();
+    let mut steps = Vec::new();
+    for _ in 0..3 {
+        let loss = two_towers(&mut tape, &vars).unwrap();
+        tape.backward(loss).unwrap();
+        let bits = |t: &Tensor<f32>| t.values().iter().map(|v| v.to_bits()).collect::<Vec<u32>>();
+        let mut all = vec![bits(tape.value(loss))];
+        tape.truncate(vars.len());
+        assert_eq!(tape.len(), vars.len());
+        for (x, start) in vars.iter().zip(tower_inputs::<f32>()) {
+            assert_eq!(tape.value(*x), &start);
+            all.push(bits(tape.grad(*x).expect("gradients outlive what is forgotten")));
+        }
+        steps.push(all);
+    }
+    assert!(steps[0] == steps[1] && steps[1] == steps[2]);
+}
+
+#[test]
+fn constants_get_no_gradient_and_neither_does_what_the_loss_does_not_use() {
+    let mut tape = Tape::new();
+    let x = tape.parameter(Tensor::new([2], vec![3.0, 4.0]).unwrap());
+    let unused = tape.parameter(Tensor::<f64>::zeros([2]));
+    let c = tape.constant(Tensor::new([2], vec![5.0, 6.0]).unwrap());
+    let of_constants = tape.apply(Mul, &[c, c]).unwrap();
+    let y = tape.apply(Mul, &[x, of_constants]).unwrap();
+    let loss = tape.apply(Mean, &[y]).unwrap();
+    tape.backward(loss).unwrap();
+    assert_eq!(tape.grad(x).unwrap().values(), [12.5, 18.0]);
+    for var in [unused, c, of_constants, y] {
+        assert!(tape.grad(var).is_none());
+    }
+    // Backward again begins from zero: nothing of the last time is left.
+    tape.backward(loss).unwrap();
+    assert_eq!(tape.grad(x).unwrap().values(), [12.5, 18.0]);
+    // A loss that depends on no parameter leaves none with a gradient.
+    let loss = tape.apply(Mean, &[c]).unwrap();
+    tape.backward(loss).unwrap();
+    for var in [x, unused, c, of_constants, y, loss] {
+        assert!(tape.grad(var).is_none());
+    }
+}
+
+#[test]
+fn backward_of_more_than_one_number_is_refused_with_the_shape() {
+    let mut tape = Tape::new();
+    let x = tape.parameter(Tensor::<f64>::zeros([2, 3]));
+    let y = tape.apply(Relu, &[x]).unwrap();
+    let sentence = tape.backward(y).unwrap_err().to_string();
+    assert!(sentence.contains("(2, 3)") && sentence.contains("one number"), "{sentence}");
+    let sentence = tape.backward_from(y, &Tensor::zeros([3, 2])).unwrap_err().to_string();
+    assert!(sentence.contains("(3, 2)") && sentence.contains("(2, 3)"), "{sentence}");
+}
