@@ -72,9 +72,9 @@ fn check_model(name: &str) -> Result<Row> {
                         let same = tape.constant(same.clone());
                         Ok(architecture.pair_loss(tape, &parameters, [left, right], same, mode)?.0)
                     }
-                    [anchor, positive, negative] => {
-                        Ok(architecture.triplet_loss(tape, &parameters, [anchor, positive, negative], mode)?.0)
-                    }
+                    [anchor, positive, negative] => Ok(architecture
+                        .triplet_loss(tape, &parameters, [anchor, positive, negative], mode)?
+                        .0),
                     _ => unreachable!("two or three towers"),
                 }
             },
@@ -97,7 +97,8 @@ fn value(source: Source, shape: &Shape, rng: &mut ChaCha8Rng) -> Tensor<f64> {
 
 /// The encoder of the report's text, narrower.
 fn report() -> Vec<Layer> {
-    let conv = |filters| Layer::Conv2d { filters, kernel: Pair(3, 3), stride: Pair(1, 1), padding: Pair(0, 0) };
+    let conv =
+        |filters| Layer::Conv2d { filters, kernel: Pair(3, 3), stride: Pair(1, 1), padding: Pair(0, 0) };
     let pool = || Layer::MaxPool2d { window: Pair(2, 2), stride: None };
     vec![
         conv(4),
@@ -114,7 +115,8 @@ fn report() -> Vec<Layer> {
 
 /// The encoder of figure 5, its kernels and channels as they are.
 fn figure5() -> Vec<Layer> {
-    let conv = |filters| Layer::Conv2d { filters, kernel: Pair(5, 5), stride: Pair(1, 1), padding: Pair(0, 0) };
+    let conv =
+        |filters| Layer::Conv2d { filters, kernel: Pair(5, 5), stride: Pair(1, 1), padding: Pair(0, 0) };
     let pool = || Layer::AvgPool2d { window: Pair(2, 2), stride: None };
     let norm = || Layer::BatchNorm { eps: 1e-3, momentum: 0.99 };
     vec![

@@ -33,8 +33,8 @@ impl Hand {
             scale: [1.0 + 0.08 * normal(rng), 1.0 + 0.08 * normal(rng)],
             middle: [0.5 + 0.03 * normal(rng), 0.5 + 0.03 * normal(rng)],
             care: uniform(rng, 0.05, 0.13),
-            tremor: uniform(rng, 0.002, 0.009),
-            pen: uniform(rng, 1.05, 1.45),
+            tremor: uniform(rng, 0.001, 0.005),
+            pen: uniform(rng, 1.65, 2.2),
         }
     }
 

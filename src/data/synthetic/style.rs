@@ -67,9 +67,15 @@ const KINDS: [Kind; 8] =
 impl Style {
     pub(super) fn new(rng: &mut ChaCha8Rng) -> Style {
         // A few kinds rule: a high power of a uniform number is mostly small.
-        let weights = KINDS.map(|_| {
+        let weights = KINDS.map(|kind| {
             let x = uniform(rng, 0.0, 1.0);
-            x * x * x * x + 0.005
+            // Zigzags and spirals are rarer in real alphabets.
+            let common = match kind {
+                Kind::Zigzag | Kind::Spiral => 0.3,
+                Kind::Wave => 0.7,
+                _ => 1.0,
+            };
+            common * (x * x * x * x + 0.005)
         });
         let base = uniform(rng, 0.0, TURN / 4.0);
         let headings = match rng.random_range(0..4u32) {
@@ -86,14 +92,14 @@ impl Style {
             heading_spread: if happens(rng, 0.5) { uniform(rng, 0.02, 0.15) } else { uniform(rng, 0.2, 0.9) },
             kinds: weights,
             bend: if happens(rng, 0.6) { uniform(rng, -1.0, 1.0).signum() * 0.8 } else { 0.0 },
-            joined: uniform(rng, 0.2, 1.0),
+            joined: uniform(rng, 0.55, 1.0),
             grid: if happens(rng, 0.4) { rng.random_range(2..4u32) } else { 0 },
             dots: if happens(rng, 0.3) { uniform(rng, 0.25, 0.8) } else { 0.0 },
             headline: happens(rng, 0.15),
             baseline: happens(rng, 0.1),
             stem: happens(rng, 0.2),
             mirror: if happens(rng, 0.25) { uniform(rng, 0.3, 0.9) } else { 0.0 },
-            size: [uniform(rng, 0.4, 0.78), uniform(rng, 0.4, 0.78)],
+            size: [uniform(rng, 0.45, 0.8), uniform(rng, 0.45, 0.8)],
             motifs: Vec::new(),
             motif: uniform(rng, 0.2, 0.7),
         };
@@ -127,7 +133,7 @@ impl Style {
                 Stroke { length: length * 1.3, corners: vec![(uniform(rng, 0.3, 0.7), angle)], ..plain }
             }
             Kind::Zigzag => {
-                let (angle, count) = (side * right * uniform(rng, 0.9, 1.45), rng.random_range(2..5u32));
+                let (angle, count) = (side * right * uniform(rng, 0.9, 1.45), rng.random_range(2..4u32));
                 let corner = |i: u32| {
                     let sign = if i.is_multiple_of(2) { 1.0 } else { -1.0 };
                     (f64::from(i + 1) / f64::from(count + 1), sign * angle)
@@ -171,7 +177,7 @@ impl Style {
                 |rng: &mut ChaCha8Rng| f64::from(rng.random_range(0..=self.grid)) / f64::from(self.grid);
             return [line(rng), line(rng)];
         }
-        [uniform(rng, 0.0, 1.0), uniform(rng, 0.0, 1.0)]
+        [uniform(rng, 0.2, 0.8), uniform(rng, 0.2, 0.8)]
     }
 }
 

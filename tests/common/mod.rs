@@ -1,0 +1,92 @@
+//! What several tests need: the program, and glyphs on disk.
+#![allow(dead_code, reason = "each test uses a part")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use twinglyph::data::Dataset;
+use twinglyph::data::synthetic::{Spec, generate};
+
+/// Runs the program in a folder.
+pub fn twinglyph(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_twinglyph")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+/// Its standard output; it must have succeeded.
+#[track_caller]
+pub fn succeed(folder: &Path, arguments: &[&str]) -> String {
+    let output = twinglyph(folder, arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Its standard error; it must have failed with this exit code, and without a panic.
+#[track_caller]
+pub fn fail(folder: &Path, arguments: &[&str], code: i32) -> String {
+    let output = twinglyph(folder, arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+    said
+}
+
+/// Settings that train in seconds.
+pub const SMALL: [&str; 16] = [
+    "--set",
+    "synthetic.alphabets=6",
+    "--set",
+    "synthetic.characters=4",
+    "--set",
+    "synthetic.drawers=3",
+    "--set",
+    "batch=4",
+    "--set",
+    "steps=3",
+    "--set",
+    "validation_pairs=40",
+    "--epochs",
+    "2",
+    "--seed",
+    "5",
+];
+
+/// `train` with small settings and more arguments.
+pub fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["train"], more, &SMALL[..]].concat()
+}
+
+/// Synthetic glyphs.
+pub fn glyphs(alphabets: usize, seed: u64) -> Dataset {
+    generate(&Spec { alphabets, characters: 3, drawers: 4, seed }).unwrap()
+}
+
+/// Writes glyphs as Omniglot lays them out.
+pub fn write_omniglot(set: &Dataset, folder: &Path) {
+    for glyph in set.glyphs() {
+        let alphabet = &set.alphabets()[glyph.alphabet as usize];
+        let folder = folder.join(&alphabet.name).join(&alphabet.characters[glyph.character as usize]);
+        fs::create_dir_all(&folder).unwrap();
+        write_png(set, glyph, &folder.join(format!("0001_{:02}.png", glyph.drawer)));
+    }
+}
+
+/// Writes one glyph, black on white.
+pub fn write_png(set: &Dataset, glyph: &twinglyph::data::Glyph, path: &Path) {
+    let (h, w) = set.size();
+    let image = image::GrayImage::from_fn(w as u32, h as u32, |x, y| {
+        let ink = glyph.pixels.ink(y as usize * w + x as usize);
+        image::Luma([if ink > 0.5 { 0 } else { 255 }])
+    });
+    image.save(path).unwrap();
+}
+
+/// Where Omniglot is, if it is there; else says that the test is skipped.
+pub fn omniglot() -> Option<std::path::PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/omniglot");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: no ../shared/omniglot");
+    None
+}
