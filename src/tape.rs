@@ -73,6 +73,8 @@ pub struct Saved<E> {
     pub values: Vec<Vec<E>>,
     /// Indices, for example where each maximum stood.
     pub indices: Vec<u32>,
+    /// Small numbers, for example which of a few won.
+    pub bytes: Vec<u8>,
 }
 
 impl<E: Element> Saved<E> {

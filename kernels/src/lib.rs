@@ -25,7 +25,10 @@ pub use adam::{Adam, adam_step};
 pub use batch_norm::{
     BatchNorm, batch_norm_apply, batch_norm_backward, batch_norm_channel_sums, batch_norm_statistics,
 };
-pub use conv2d::{Geometry, Gradients, conv2d_backward, conv2d_forward};
+pub use conv2d::{
+    Geometry, Gradients, conv2d_backward, conv2d_forward, conv2d_relu_max_pool_backward,
+    conv2d_relu_max_pool_forward, pooled_size,
+};
 pub use dense::{Dense, dense_backward_bias, dense_backward_input, dense_backward_weight, dense_forward};
 pub use element::Element;
 pub use pool2d::{Pool2d, avg_pool2d_backward, avg_pool2d_forward, max_pool2d_backward, max_pool2d_forward};

@@ -109,6 +109,49 @@ fn convolution_agrees<E: Element>() {
     }
 }
 
+fn fused_convolution_agrees<E: Element>() {
+    let mut numbers = Numbers(13);
+    for g in geometries().into_iter().filter(|g| g.stride == (1, 1)) {
+        let ((h_out, w_out), (h, w)) = (g.output_size(), pooled_size(&g));
+        if h * w == 0 {
+            continue;
+        }
+        let (x, weight, bias) =
+            (numbers.vec::<E>(g.input_len()), numbers.vec::<E>(g.weight_len()), numbers.vec::<E>(g.filters));
+        let planes = g.images * g.filters;
+        let (mut y, mut winner) = (vec![E::ONE; planes * h * w], vec![9; planes * h * w]);
+        conv2d_relu_max_pool_forward(&g, &x, &weight, Some(&bias), &mut y, &mut winner);
+        // The same, one after the other.
+        let mut full = vec![E::ZERO; g.output_len()];
+        reference::conv2d_forward(&g, &x, &weight, Some(&bias), &mut full);
+        let pool = Pool2d { planes, size: (h_out, w_out), window: (2, 2), stride: (2, 2) };
+        let (mut slow, mut argmax) = (vec![E::ZERO; y.len()], vec![0; y.len()]);
+        reference::max_pool2d_forward(&pool, &full, &mut slow, &mut argmax);
+        slow.iter_mut().for_each(|y| *y = E::ZERO.max(*y));
+        assert_close(&y, &slow, g.depth(), &format!("fused y of {g:?}"));
+        let dy = numbers.vec::<E>(y.len());
+        let lengths = [g.input_len(), g.weight_len(), g.filters];
+        let start = lengths.map(|len| numbers.vec::<E>(len));
+        let (mut fast, mut twin) = (start.clone(), start);
+        let [dx, dw, db] = &mut fast;
+        let grads = Gradients { input: Some(dx), weight: Some(dw), bias: Some(db) };
+        conv2d_relu_max_pool_backward(&g, &x, &weight, (&y, &winner), &dy, grads);
+        let passed: Vec<E> =
+            dy.iter().zip(&slow).map(|(dy, y)| if *y > E::ZERO { *dy } else { E::ZERO }).collect();
+        let mut full = vec![E::ZERO; g.output_len()];
+        reference::max_pool2d_backward(&pool, &argmax, &passed, &mut full);
+        let [dx, dw, db] = &mut twin;
+        reference::conv2d_backward_input(&g, &weight, &full, dx);
+        reference::conv2d_backward_weight(&g, &x, &full, dw);
+        reference::conv2d_backward_bias(&g, &full, db);
+        let sums = g.images * h * w;
+        let area = g.kernel.0 * g.kernel.1;
+        assert_close(&fast[0], &twin[0], g.filters * area, &format!("fused dx of {g:?}"));
+        assert_close(&fast[1], &twin[1], sums, &format!("fused dw of {g:?}"));
+        assert_close(&fast[2], &twin[2], sums, &format!("fused db of {g:?}"));
+    }
+}
+
 fn pooling_agrees<E: Element>() {
     let mut numbers = Numbers(8);
     let shapes = [((2, 2), (2, 2)), ((3, 3), (3, 3)), ((3, 2), (2, 1)), ((1, 2), (4, 2)), ((2, 1), (1, 5))];
@@ -203,6 +246,8 @@ fn dense_agrees<E: Element>() {
 fn every_kernel_agrees_with_its_naive_twin() {
     convolution_agrees::<f64>();
     convolution_agrees::<f32>();
+    fused_convolution_agrees::<f64>();
+    fused_convolution_agrees::<f32>();
     pooling_agrees::<f64>();
     pooling_agrees::<f32>();
     batch_norm_agrees::<f64>();

@@ -1,6 +1,7 @@
 //! What a Siamese model is, apart from its numbers: the encoder's list of layers, the head, the loss. All
 //! functions take the tape and the parameters, so that the gradient check can differentiate them in f64.
 
+use super::fuse::fused;
 use super::layer::Layer;
 use crate::ops::{ContrastiveLoss, EuclideanDistance, TripletLoss};
 use crate::tape::{Tape, Var};
@@ -174,8 +175,15 @@ impl Architecture {
         mode: Mode,
     ) -> Result<Var> {
         let mut x = images;
-        for (layer, parameters) in self.encoder.iter().zip(parameters) {
-            x = layer.apply(tape, x, parameters, mode)?;
+        let mut i = 0;
+        while i < self.encoder.len() {
+            if let Some((op, layers)) = fused(&self.encoder[i..]) {
+                x = tape.apply(op, &[&[x], &parameters[i][..]].concat())?;
+                i += layers;
+            } else {
+                x = self.encoder[i].apply(tape, x, &parameters[i], mode)?;
+                i += 1;
+            }
         }
         Ok(x)
     }

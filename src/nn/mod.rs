@@ -2,6 +2,7 @@
 
 mod architecture;
 mod check;
+mod fuse;
 mod layer;
 mod model;
 mod optimizer;

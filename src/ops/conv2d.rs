@@ -42,7 +42,7 @@ impl Default for Conv2d {
 }
 
 impl Conv2d {
-    fn geometry(&self, x: &Shape, weight: &Shape) -> Result<Geometry> {
+    pub(super) fn geometry(&self, x: &Shape, weight: &Shape) -> Result<Geometry> {
         let [n, c_in, h, w] = images("conv2d", x)?;
         let [c_out, _, k_h, k_w] = weight.dims().try_into().map_err(|_| {
             Error::shape("conv2d", format!("a weight of shape {weight}, expected (C_out, C_in, K_h, K_w)"))

@@ -1,0 +1,46 @@
+//! y = w columns, band by band.
+
+use super::Geometry;
+use super::plan::Plan;
+use crate::simd::Level;
+use crate::tile::{Init, Multiply, blocks, pack};
+use crate::{Element, scratch};
+use rayon::prelude::*;
+
+/// y = conv(x, weight) + bias.
+pub fn conv2d_forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
+    g.check(Some(x), Some(weight), y);
+    assert!(bias.is_none_or(|b| b.len() == g.filters), "conv2d: the bias has another size");
+    let level = Level::current();
+    let plan = Plan::new(g);
+    let depth = g.depth();
+    let mut packed = scratch::any::<E>(g.weight_len());
+    pack(level, g.filters, depth, |o, k| weight[o * depth + k], &mut packed);
+    let positions = g.positions();
+    y.par_chunks_mut(g.filters * positions).zip(x.par_chunks(g.image_len())).for_each(|(y, x)| {
+        let padded = plan.padded(x);
+        let image = padded.as_deref().unwrap_or(x);
+        let mut columns = scratch::any::<E>(plan.columns_len());
+        let mut tile = scratch::any::<E>(plan.tile_len(level, g.filters));
+        for band in plan.bands() {
+            let rows = plan.columns(image, &band, &mut columns);
+            for block in blocks(level, g.filters) {
+                let packed = &packed[block.start * depth..block.end * depth];
+                let init = bias.map_or(Init::Zero, |b| Init::Bias(&b[block.clone()]));
+                let len = plan.band_len(&band);
+                if plan.row == plan.w_out {
+                    let out = &mut y[block.start * positions + band.start * plan.w_out..];
+                    E::dispatch_at(level, Multiply { packed, rows, init, out, stride: positions });
+                    continue;
+                }
+                E::dispatch_at(level, Multiply { packed, rows, init, out: &mut tile, stride: len });
+                for (tile, o) in tile.chunks(len).zip(block) {
+                    let out = &mut y[o * positions + band.start * plan.w_out..];
+                    for (out, row) in out.chunks_mut(plan.w_out).zip(tile.chunks(plan.row)) {
+                        out.copy_from_slice(&row[..plan.w_out]);
+                    }
+                }
+            }
+        }
+    });
+}
