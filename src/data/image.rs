@@ -1,143 +1,171 @@
-//! PNG images become ink: 1 where the pen was, 0 where the paper is.
+//! Any PNG of a glyph, made into what the encoder was trained on: ink on paper, of one size.
 
-use super::Pixels;
+use super::png::Png;
 use crate::{Error, Result};
-use image::codecs::png::PngDecoder;
-use image::imageops::FilterType;
-use image::{DynamicImage, ExtendedColorType, ImageDecoder, Limits};
-use std::io::Cursor;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-/// The largest width and height of an image, in pixels.
-const LARGEST_SIDE: u32 = 8192;
-/// The most memory that decoding one image may take, in bytes.
-const MOST_MEMORY: u64 = 256 << 20;
-/// The largest file that is compared, in bytes.
-const LARGEST_FILE: u64 = 64 << 20;
+/// The largest file that is read.
+const MAX_FILE: u64 = 64 << 20;
+/// The largest image that is decoded, in pixels: a camera's; it takes up to 8 bytes a pixel.
+const MAX_PIXELS: usize = 32 << 20;
+/// Ink must be darker than the paper by this much of the way from black to white; what is less is the paper's grain.
+const MIN_CONTRAST: u8 = 26;
 
-/// A glyph made to fit a model.
+/// A glyph made to fit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FittedGlyph {
-    /// 0 (paper) to 1 (ink), row by row.
+    /// The ink of each pixel, row by row, from 0 (paper) to 1 (ink).
     pub ink: Vec<f32>,
-    /// (height, width) of the file's image.
+    /// (height, width) of the image in the file, in pixels.
     pub source_size: (usize, usize),
-    /// It was light on dark.
+    /// Whether the file shows light ink on dark paper.
     pub inverted: bool,
 }
 
-/// Decodes a glyph that must have `size` (height, width), black on white: one bit a pixel stays one bit,
-/// anything else becomes eight. `name` is what errors call it.
+/// Reads any PNG (grey, colour, palette, transparent, 1 to 16 bits) as a glyph of `size` (height, width).
+///
+/// The paper is the median of the image's border, so that light on dark is turned over; a transparent image is laid on
+/// white, or on black if nothing shows on white. An image of another size keeps its proportions and is centred on
+/// paper: each pixel is the mean of the area that it covers when the image shrinks, interpolated when it grows.
+///
+/// Contrast is stretched last: the paper becomes 0 and the darkest pixel 1. A glyph whose ink and paper are black
+/// and white, of the right size, is therefore exactly what the Omniglot loader makes of it; a grey one (a pencil's, or
+/// a thin line made faint by shrinking) gets the full ink that the encoder knows from training.
 ///
 /// # Errors
-/// When the bytes are no such PNG.
-pub fn decode_pixels(name: &dyn Fn() -> String, bytes: &[u8], size: (usize, usize)) -> Result<Pixels> {
-    let expected = |message: String| {
-        Error::input(name(), format!("{message}, expected a PNG of {} x {} pixels", size.0, size.1))
-    };
-    let decoder = decoder(bytes, (size.0 as u64 * size.1 as u64 * 16).max(1 << 16))
-        .map_err(|message| expected(format!("cannot be decoded ({message})")))?;
-    let (width, height) = decoder.dimensions();
-    if (height as usize, width as usize) != size {
-        return Err(expected(format!("is {height} x {width} pixels")));
-    }
-    let broken =
-        |error: image::ImageError| expected(format!("cannot be decoded ({})", one_line(&error.to_string())));
-    if decoder.original_color_type() == ExtendedColorType::L1 {
-        let mut grey = vec![0; size.0 * size.1];
-        if decoder.total_bytes() == grey.len() as u64 {
-            decoder.read_image(&mut grey).map_err(broken)?;
-            return Ok(Pixels::from_ink(grey.iter().map(|&value| value < 128)));
-        }
-        return Err(expected("has an unknown layout".into()));
-    }
-    let image = DynamicImage::from_decoder(decoder).map_err(broken)?;
-    Ok(Pixels::Grey(paper_values(&image).iter().map(|&value| 255 - to_byte(value)).collect()))
-}
-
-/// Decodes a PNG of any kind and size and fits it to `size` (height, width).
-///
-/// Transparent pixels show white paper. What the border mostly is counts as paper: where that is the darker
-/// half, the image is taken as light on dark and turned. Another size is scaled, its proportions kept, and
-/// centred on paper. Grey values are kept as they are: faint ink stays faint.
-///
-/// # Errors
-/// When the file cannot be read, is no PNG, or shows nothing but paper.
+/// When the file cannot be read, is not a whole PNG image, is too large (64 MiB or 32 million pixels), or shows no ink.
 pub fn decode_glyph(path: &Path, size: (usize, usize)) -> Result<FittedGlyph> {
-    let metadata = std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
-    if metadata.len() > LARGEST_FILE {
-        return Err(Error::input(path.display(), format!("expected a PNG of at most {LARGEST_FILE} bytes")));
+    let bytes = read(path)?;
+    decode(&bytes, size).map_err(|message| Error::input(path.display(), message))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let io = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::input(path.display(), "does not exist, expected a PNG image"),
+        _ => Error::io(path, e),
+    };
+    // Asked before opening: a pipe would never end.
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(Error::input(path.display(), "is not a file, expected a PNG image"));
     }
-    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-    let broken = |message: String| {
-        Error::input(path.display(), format!("cannot be decoded ({message}), expected a PNG"))
-    };
-    let decoder = decoder(&bytes, MOST_MEMORY).map_err(broken)?;
-    let image = DynamicImage::from_decoder(decoder).map_err(|error| broken(one_line(&error.to_string())))?;
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    let values = paper_values(&image);
-    let inverted = border_median(&values, (height, width)) < 0.5;
-    let ink: Vec<f32> = values.iter().map(|&value| if inverted { value } else { 1.0 - value }).collect();
-    if ink.iter().all(|&ink| ink < 0.1) {
-        return Err(Error::input(path.display(), "shows nothing but paper, expected a glyph"));
+    let mut bytes = Vec::new();
+    File::open(path).map_err(io)?.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > MAX_FILE {
+        let limit = MAX_FILE >> 20;
+        return Err(Error::input(
+            path.display(),
+            format!("is larger than {limit} MiB, expected a smaller PNG image"),
+        ));
     }
-    Ok(FittedGlyph { ink: fit(ink, (height, width), size), source_size: (height, width), inverted })
+    Ok(bytes)
 }
 
-fn decoder(bytes: &[u8], memory: u64) -> std::result::Result<PngDecoder<Cursor<&[u8]>>, String> {
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(LARGEST_SIDE);
-    limits.max_image_height = Some(LARGEST_SIDE);
-    limits.max_alloc = Some(memory);
-    let mut decoder = PngDecoder::with_limits(Cursor::new(bytes), limits.clone())
-        .map_err(|error| one_line(&error.to_string()))?;
-    decoder.set_limits(limits).map_err(|error| one_line(&error.to_string()))?;
-    Ok(decoder)
-}
-
-/// How white each pixel is, 0 to 1, on white paper: luma by Rec. 709 as `image` computes it.
-fn paper_values(image: &DynamicImage) -> Vec<f32> {
-    let over_white = |[value, alpha]: [u16; 2]| {
-        let (value, alpha) = (f32::from(value) / 65535.0, f32::from(alpha) / 65535.0);
-        value * alpha + 1.0 - alpha
+fn decode(bytes: &[u8], size: (usize, usize)) -> std::result::Result<FittedGlyph, String> {
+    let png = Png::open(bytes, 2 * MAX_FILE)?;
+    let source_size = png.size;
+    let (height, width) = source_size;
+    if height.saturating_mul(width) > MAX_PIXELS {
+        return Err(format!("is {height} x {width} pixels, expected at most {MAX_PIXELS} in all"));
+    }
+    let grey = png.decode()?;
+    let mut found = find_ink(&grey.on_white, source_size);
+    if let (None, Some(on_black)) = (&found, &grey.on_black) {
+        found = find_ink(on_black, source_size);
+    }
+    let Some((bytes, inverted)) = found else {
+        return Err("shows no ink, expected a glyph that stands out from its border".into());
     };
-    image.to_luma_alpha16().pixels().map(|pixel| over_white(pixel.0)).collect()
+    let mut ink = fit(&bytes, source_size, size);
+    let darkest = ink.iter().fold(0f32, |a, &b| a.max(b));
+    if darkest > 0.0 {
+        ink.iter_mut().for_each(|v| *v /= darkest);
+    }
+    Ok(FittedGlyph { ink, source_size, inverted })
 }
 
-fn to_byte(value: f32) -> u8 {
-    (value * 255.0).round() as u8
+/// How much darker than the paper (lighter, if the paper is dark) each pixel is, and whether the paper is dark.
+fn find_ink(grey: &[u8], size: (usize, usize)) -> Option<(Vec<u8>, bool)> {
+    let paper = border_median(grey, size);
+    let inverted = paper < 128;
+    let ink: Vec<u8> = grey
+        .iter()
+        .map(|&g| if inverted { g.saturating_sub(paper) } else { paper.saturating_sub(g) })
+        .collect();
+    let contrast = ink.iter().copied().max().unwrap_or(0);
+    (contrast >= MIN_CONTRAST).then_some((ink, inverted))
 }
 
-fn border_median(values: &[f32], (height, width): (usize, usize)) -> f32 {
-    let is_border = |i: &usize| {
-        let (row, column) = (i / width, i % width);
-        row == 0 || column == 0 || row == height - 1 || column == width - 1
-    };
-    let mut border: Vec<f32> = (0..values.len()).filter(is_border).map(|i| values[i]).collect();
-    border.sort_by(f32::total_cmp);
+/// The median of the outermost rows and columns.
+fn border_median(grey: &[u8], (height, width): (usize, usize)) -> u8 {
+    let mut border = Vec::with_capacity(2 * (height + width));
+    for (y, row) in grey.chunks_exact(width).enumerate() {
+        if y == 0 || y + 1 == height {
+            border.extend_from_slice(row);
+        } else {
+            border.extend([row[0], row[width - 1]]);
+        }
+    }
+    border.sort_unstable();
     border[border.len() / 2]
 }
 
-/// Scales ink to fit and centres it.
-fn fit(ink: Vec<f32>, from: (usize, usize), to: (usize, usize)) -> Vec<f32> {
-    if from == to {
-        return ink;
-    }
-    let scale = (to.0 as f64 / from.0 as f64).min(to.1 as f64 / from.1 as f64);
-    let side = |size: usize, most: usize| ((size as f64 * scale).round() as usize).clamp(1, most);
-    let (height, width) = (side(from.0, to.0), side(from.1, to.1));
-    let source: image::ImageBuffer<image::Luma<f32>, Vec<f32>> =
-        image::ImageBuffer::from_raw(from.1 as u32, from.0 as u32, ink).expect("a pixel for each value");
-    // A triangle as wide as the source's share of a pixel: an average when shrinking, linear when growing.
-    let scaled = image::imageops::resize(&source, width as u32, height as u32, FilterType::Triangle);
-    let (top, left) = ((to.0 - height) / 2, (to.1 - width) / 2);
+/// The image of size `from` at the largest scale that fits into `to`, centred on paper; ink from 0 to 1.
+fn fit(ink: &[u8], from: (usize, usize), to: (usize, usize)) -> Vec<f32> {
     let mut out = vec![0.0; to.0 * to.1];
-    for (row, values) in scaled.as_raw().chunks(width).enumerate() {
-        out[(top + row) * to.1 + left..][..width].copy_from_slice(values);
+    let scale = (to.0 as f64 / from.0 as f64).min(to.1 as f64 / from.1 as f64);
+    let scaled =
+        |length: usize, limit: usize| ((length as f64 * scale).round() as usize).clamp(1, limit.max(1));
+    let inner = (scaled(from.0, to.0), scaled(from.1, to.1));
+    if out.is_empty() {
+        return out;
+    }
+    // Columns first: the image between the two passes has few columns, however large the source.
+    let columns = windows(from.1, inner.1);
+    let narrow: Vec<f32> = ink
+        .chunks_exact(from.1)
+        .flat_map(|row| columns.iter().map(|w| w.mean(|x| f32::from(row[x]) / 255.0)))
+        .collect();
+    let (top, left) = ((to.0 - inner.0) / 2, (to.1 - inner.1) / 2);
+    for (y, window) in windows(from.0, inner.0).iter().enumerate() {
+        for x in 0..inner.1 {
+            out[(top + y) * to.1 + left + x] = window.mean(|row| narrow[row * inner.1 + x]);
+        }
     }
     out
 }
 
-fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
+/// The source pixels that an output pixel is the weighted mean of.
+struct Window {
+    start: usize,
+    weights: Vec<f32>,
 }
+
+impl Window {
+    fn mean(&self, pixel: impl Fn(usize) -> f32) -> f32 {
+        self.weights.iter().enumerate().map(|(i, weight)| weight * pixel(self.start + i)).sum()
+    }
+}
+
+/// For each of `to` output pixels along one axis, its window on `from` source pixels.
+///
+/// A window is as wide as an output pixel seen in the source, but at least one pixel; a source pixel weighs as much as
+/// it lies in the window: the mean over an area when shrinking, linear interpolation when growing.
+fn windows(from: usize, to: usize) -> Vec<Window> {
+    let step = from as f64 / to as f64;
+    let half = step.max(1.0) / 2.0;
+    let window = |i: usize| {
+        let centre = (i as f64 + 0.5) * step;
+        let (low, high) = ((centre - half).max(0.0), (centre + half).min(from as f64));
+        let start = (low.floor() as usize).min(from - 1);
+        let end = (high.ceil() as usize).clamp(start + 1, from);
+        let overlap = |p: usize| (high.min((p + 1) as f64) - low.max(p as f64)).max(0.0);
+        let total: f64 = (start..end).map(overlap).sum();
+        Window { start, weights: (start..end).map(|p| (overlap(p) / total) as f32).collect() }
+    };
+    (0..to).map(window).collect()
+}
+
+#[cfg(test)]
+mod tests;

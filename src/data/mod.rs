@@ -5,12 +5,14 @@ pub mod dataset;
 pub mod image;
 pub mod omniglot;
 pub mod one_shot;
+mod png;
+pub mod progress;
 pub mod sampler;
-pub mod source;
+mod source;
 pub mod split;
 pub mod synthetic;
+#[cfg(test)]
+mod testing;
 
 pub use dataset::{Alphabet, Dataset, Glyph, Pixels};
-
-/// (height, width) of Omniglot's images, and of the synthetic ones.
-pub const GLYPH_SIZE: (usize, usize) = (105, 105);
+pub use omniglot::{LoadOptions, SIZE as GLYPH_SIZE};

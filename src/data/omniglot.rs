@@ -1,97 +1,151 @@
-//! Omniglot as Brenden Lake publishes it: `TOP/ALPHABET/characterNN/NNNN_DD.png`, 105 x 105, black on white, as a
-//! folder or as a zip archive; the background and the evaluation set alike.
+//! Omniglot from folders and zip archives, as published: `TOP/ALPHABET/characterNN/NNNN_DD.png`.
 
-use super::image::decode_pixels;
-use super::source::{Entry, Source};
-use super::{Alphabet, Dataset, GLYPH_SIZE, Glyph};
+use super::source::{Source, unexpected};
+use super::{Alphabet, Dataset, Glyph, Pixels, png};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// How data is loaded.
-#[derive(Clone, Copy, Debug, Default)]
+/// (height, width) in pixels of every Omniglot image.
+pub const SIZE: (usize, usize) = (105, 105);
+
+const LAYOUT: &str =
+    "Omniglot images at ALPHABET/characterNN/NNNN_DD.png, in a folder such as images_background or not";
+
+/// How to load.
+#[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
-    /// Show no progress.
+    /// Show no progress bar on stderr.
     pub quiet: bool,
 }
 
-/// Reads folders and archives into one data set.
+/// Loads each path, a folder or a zip archive, and merges them into one set of glyphs of 105 x 105.
+///
+/// A folder may be the one that holds the alphabets or its parent. Hidden files, `__MACOSX` and folder entries are
+/// skipped. Glyphs are black ink on white paper; the drawer is the `DD` of the file's name.
 ///
 /// # Errors
-/// When a path cannot be read, holds anything but glyphs, or two of them hold the same alphabet; the message
-/// names the file and what was expected.
+/// When `paths` is empty; when a path does not exist or is neither a folder nor a whole zip archive; when a file in it
+/// does not belong to the layout, is not a whole PNG image of 105 x 105, or is the second of one character and
+/// drawer; when two paths hold the same alphabet. The file, or the archive and the entry, is named.
 pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Dataset> {
-    let sets =
-        paths.iter().map(|path| load_one(&Source::open(path)?, options)).collect::<Result<Vec<_>>>()?;
+    let mut sets = Vec::new();
+    let mut homes: BTreeMap<String, &Path> = BTreeMap::new();
+    for path in paths {
+        let set = load_one(path, options)?;
+        for alphabet in set.alphabets() {
+            if let Some(other) = homes.insert(alphabet.name.clone(), path) {
+                return Err(Error::input(
+                    path.display(),
+                    format!(
+                        "holds the alphabet {}, which {} holds too, expected it once",
+                        alphabet.name,
+                        other.display()
+                    ),
+                ));
+            }
+        }
+        sets.push(set);
+    }
+    if sets.is_empty() {
+        return Err(Error::usage(
+            "no data is given, expected at least one folder or zip archive of Omniglot images",
+        ));
+    }
     Dataset::merge(sets)
 }
 
-/// The labels that a file's name tells.
-struct Labels<'a> {
-    top: String,
+/// What a file's path says.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Label<'a> {
     alphabet: &'a str,
     character: &'a str,
     drawer: u32,
 }
 
-fn load_one(source: &Source, options: &LoadOptions) -> Result<Dataset> {
-    let labels: Vec<Labels<'_>> = source
-        .entries()
-        .iter()
-        .map(|entry| labels(entry).ok_or_else(|| unexpected(source, entry)))
-        .collect::<Result<_>>()?;
-    let (Some(first), Some(last)) = (labels.first(), labels.last()) else {
-        let message = "holds no glyph, expected ALPHABET/characterNN/NNNN_DD.png";
-        return Err(Error::input(source.name(), message));
-    };
-    if let Some(other) = labels.iter().chain([last]).find(|labels| labels.top != first.top) {
-        let message = format!("holds two data sets, {} and {}, expected one", first.top, other.top);
-        return Err(Error::input(source.name(), message));
-    }
-    let mut names: BTreeMap<&str, BTreeMap<&str, u32>> = BTreeMap::new();
-    for labels in &labels {
-        names.entry(labels.alphabet).or_default().insert(labels.character, 0);
-    }
-    for characters in names.values_mut() {
-        (0..).zip(characters.values_mut()).for_each(|(i, index)| *index = i);
-    }
-    let pixels = source.read_all(options.quiet, |entry, bytes| {
-        decode_pixels(&|| source.name_of(entry), bytes, GLYPH_SIZE)
+fn load_one(path: &Path, options: &LoadOptions) -> Result<Dataset> {
+    let source = Source::open(path, LAYOUT)?;
+    let labels = (0..source.len()).map(|i| label(&source, i)).collect::<Result<Vec<_>>>()?;
+    check_unique(&source, &labels)?;
+    let pixels = source.read_all(options.quiet, |i, bytes| {
+        png::glyph(bytes, SIZE).map_err(|message| source.error(i, message))
     })?;
-    let alphabet_index: BTreeMap<&str, u32> = names.keys().copied().zip(0..).collect();
-    let glyphs = labels.iter().zip(pixels).map(|(labels, pixels)| Glyph {
-        alphabet: alphabet_index[labels.alphabet],
-        character: names[labels.alphabet][labels.character],
-        drawer: labels.drawer,
-        pixels,
-    });
-    let glyphs = glyphs.collect();
-    let alphabets = names
-        .iter()
-        .map(|(name, characters)| Alphabet {
-            name: name.to_string(),
-            characters: characters.keys().map(|name| name.to_string()).collect(),
-        })
-        .collect();
-    Dataset::new(GLYPH_SIZE, alphabets, glyphs)
-        .map_err(|error| Error::input(source.name(), error.to_string()))
+    build(&labels, pixels)
 }
 
-fn labels(entry: &Entry) -> Option<Labels<'_>> {
-    let [top @ .., alphabet, character, file] = &entry.parts()[..] else { return None };
+/// Parses the path of file `i`.
+fn label(source: &Source, i: usize) -> Result<Label<'_>> {
+    let name = source.name(i);
+    let names: Vec<&str> = name.split('/').collect();
+    let parsed = match names[..] {
+        [alphabet, character, file] | [_, alphabet, character, file] => drawer(file)
+            .filter(|_| is_character(character))
+            .map(|drawer| Label { alphabet, character, drawer }),
+        _ => None,
+    };
+    parsed.ok_or_else(|| unexpected(source.place(name), LAYOUT))
+}
+
+/// Whether it is `characterNN`.
+fn is_character(name: &str) -> bool {
+    name.strip_prefix("character").is_some_and(is_number)
+}
+
+/// The drawer `DD` of `NNNN_DD.png`, from 1.
+fn drawer(file: &str) -> Option<u32> {
     let (number, drawer) = file.strip_suffix(".png")?.split_once('_')?;
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(number) || !digits(drawer) {
-        return None;
-    }
-    Some(Labels { top: top.join("/"), alphabet, character, drawer: drawer.parse().ok()? })
+    (is_number(number) && is_number(drawer)).then(|| drawer.parse().ok())?.filter(|&d| d > 0)
 }
 
-fn unexpected(source: &Source, entry: &Entry) -> Error {
-    Error::input(
-        source.name_of(entry),
-        "unexpected file, expected only glyphs as ALPHABET/characterNN/NNNN_DD.png",
-    )
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Refuses an alphabet that stands in two folders, and two images of one character by one drawer.
+fn check_unique(source: &Source, labels: &[Label]) -> Result<()> {
+    let mut folders: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut first: BTreeMap<Label, usize> = BTreeMap::new();
+    for (i, label) in labels.iter().enumerate() {
+        // TOP, or nothing: what stands before ALPHABET/characterNN/NNNN_DD.png.
+        let name = source.name(i);
+        let end = name.rmatch_indices('/').nth(2).map_or(0, |(at, _)| at);
+        let folder = &name[..end];
+        if *folders.entry(label.alphabet).or_insert(folder) != folder {
+            let message = format!(
+                "is of the alphabet {}, which stands in another folder too, expected it once",
+                label.alphabet
+            );
+            return Err(source.error(i, message));
+        }
+        if let Some(other) = first.insert(*label, i) {
+            let file = source.name(other).rsplit('/').next().unwrap_or_default();
+            let message =
+                format!("is of the same character and drawer as {file}, expected one image of each drawer");
+            return Err(source.error(i, message));
+        }
+    }
+    Ok(())
+}
+
+/// Numbers the alphabets and characters.
+fn build(labels: &[Label], pixels: Vec<Pixels>) -> Result<Dataset> {
+    let mut alphabets: Vec<Alphabet> = Vec::new();
+    let mut alphabet_of: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut character_of: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    let mut glyphs = Vec::with_capacity(pixels.len());
+    for (label, pixels) in labels.iter().zip(pixels) {
+        let alphabet = *alphabet_of.entry(label.alphabet).or_insert_with(|| {
+            alphabets.push(Alphabet { name: label.alphabet.into(), characters: Vec::new() });
+            (alphabets.len() - 1) as u32
+        });
+        let characters = &mut alphabets[alphabet as usize].characters;
+        let character = *character_of.entry((label.alphabet, label.character)).or_insert_with(|| {
+            characters.push(label.character.into());
+            (characters.len() - 1) as u32
+        });
+        glyphs.push(Glyph { alphabet, character, drawer: label.drawer, pixels });
+    }
+    Dataset::new(SIZE, alphabets, glyphs)
 }
 
 #[cfg(test)]

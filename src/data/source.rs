@@ -1,253 +1,278 @@
-//! Files of a folder or of a zip archive, alike: their names, and their bytes read in parallel.
+//! The files of a folder or of a zip archive, alike: clutter left out, names checked, sizes bounded.
 
+use super::progress::Progress;
 use crate::{Error, Result};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::prelude::*;
+use std::collections::HashSet;
 use std::fs;
-use std::io::{Cursor, IsTerminal, Read};
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 use zip::ZipArchive;
+use zip::result::ZipError;
 
-/// The largest file that is read from a folder or unpacked from an archive, in bytes.
-pub const LARGEST_FILE: u64 = 1 << 20;
-/// The largest archive that is opened, in bytes.
-const LARGEST_ARCHIVE: u64 = 1 << 30;
-/// The most files that a source may have.
-const MOST_FILES: usize = 1_000_000;
-/// How deep folders are walked.
-const DEEPEST: usize = 8;
+/// No file of a data set is larger: a glyph is some 300 bytes. What unzips to more is refused unread.
+const MAX_FILE: u64 = 1 << 20;
+/// The archive is held in memory as it is read: the background set is 9 MB.
+const MAX_ARCHIVE: u64 = 256 << 20;
+/// All of Omniglot is 32,460 images.
+const MAX_FILES: usize = 500_000;
+/// Folders in folders: the layouts need four names; this also ends a ring of links.
+const MAX_DEPTH: usize = 6;
 
-/// The files of a folder or an archive.
-pub struct Source {
+type Archive = ZipArchive<Cursor<Arc<[u8]>>>;
+
+/// A folder or a zip archive.
+pub(super) struct Source {
     path: PathBuf,
-    kind: Kind,
-    entries: Vec<Entry>,
+    files: Vec<File>,
+    /// The bytes of a zip archive and what stands where in them.
+    zip: Option<Archive>,
 }
 
-/// A file: its name in the source, with `/` between folders.
-pub struct Entry {
+/// A file in it.
+struct File {
+    /// The path inside, with `/` between names.
     name: String,
-    /// Its place in the archive.
+    /// Which entry of the archive.
     index: usize,
 }
 
-enum Kind {
-    Folder,
-    Zip(ZipArchive<Cursor<Arc<[u8]>>>),
-}
-
-impl Entry {
-    /// The name, with `/` between folders.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The parts of the name.
-    pub fn parts(&self) -> Vec<&str> {
-        self.name.split('/').collect()
-    }
-}
-
 impl Source {
-    /// Lists the files of a folder, or of a zip archive; clutter (hidden files, macOS's `__MACOSX`, ...) is left
-    /// out. Sorted by name.
-    ///
-    /// # Errors
-    /// When there is no such path, or it is neither a folder nor a zip archive that can be read.
-    pub fn open(path: &Path) -> Result<Source> {
-        let metadata = fs::metadata(path).map_err(|error| Error::io(path, error))?;
-        let mut source = Source { path: path.to_path_buf(), kind: Kind::Folder, entries: Vec::new() };
-        if metadata.is_dir() {
-            walk(path, "", 0, &mut source.entries)?;
+    /// Lists the files, sorted by name; `expected` ends the sentences about what does not belong here.
+    pub fn open(path: &Path, expected: &str) -> Result<Source> {
+        let meta = fs::metadata(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => Error::input(
+                path.display(),
+                format!("does not exist, expected a folder or a zip archive with {expected}"),
+            ),
+            _ => Error::io(path, e),
+        })?;
+        let mut source = if meta.is_dir() {
+            let mut files = Vec::new();
+            list_folder(path, &mut Vec::new(), expected, &mut files)?;
+            Source { path: path.into(), files, zip: None }
         } else {
-            if metadata.len() > LARGEST_ARCHIVE {
-                let message =
-                    format!("{} bytes, expected an archive of at most {LARGEST_ARCHIVE}", metadata.len());
-                return Err(Error::input(path.display(), message));
-            }
-            let bytes: Arc<[u8]> = fs::read(path).map_err(|error| Error::io(path, error))?.into();
-            let archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| {
-                Error::input(path.display(), format!("expected a folder or a zip archive: {error}"))
-            })?;
-            source.entries = zip_entries(path, &archive)?;
-            source.kind = Kind::Zip(archive);
+            open_archive(path, meta.is_file(), meta.len(), expected)?
+        };
+        source.files.sort_by(|a, b| a.name.cmp(&b.name));
+        if source.files.is_empty() {
+            return Err(Error::input(path.display(), format!("has no file in it, expected {expected}")));
         }
-        source.entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(source)
     }
 
-    /// The files, sorted by name.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    /// How many files there are, at least one.
+    pub fn len(&self) -> usize {
+        self.files.len()
     }
 
-    /// What an error calls the source.
-    pub fn name(&self) -> String {
-        self.path.display().to_string()
+    /// The path of file `i` inside the folder or archive, with `/` between names.
+    pub fn name(&self, i: usize) -> &str {
+        &self.files[i].name
     }
 
-    /// What an error calls one of its files.
-    pub fn name_of(&self, entry: &Entry) -> String {
-        match self.kind {
-            Kind::Folder => self.path.join(&entry.name).display().to_string(),
-            Kind::Zip(_) => format!("{}: {}", self.path.display(), entry.name),
-        }
+    /// An error about file `i`, named with the folder or archive that it is in.
+    pub fn error(&self, i: usize, message: impl Into<String>) -> Error {
+        Error::input(self.place(self.name(i)), message)
     }
 
-    /// Reads every file and hands its bytes to `decode`, in parallel; the results in the files' order. Unless
-    /// `quiet`, a bar shows the progress on a terminal when it takes more than a second.
+    /// How errors call something inside: `archive.zip: top/a.png`, or `folder/top/a.png`.
+    pub fn place(&self, name: &str) -> String {
+        place(&self.path, self.zip.is_some(), name)
+    }
+
+    /// Gives every file's number and bytes to `work`, on all threads.
     ///
-    /// # Errors
-    /// The first file's, in their order, that cannot be read or decoded.
+    /// Results are in the order of the names, and so is the error, if several files have one.
     pub fn read_all<T: Send>(
         &self,
         quiet: bool,
-        decode: impl Fn(&Entry, &[u8]) -> Result<T> + Sync,
+        work: impl Fn(usize, &[u8]) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
-        let progress = Progress::new(self.entries.len(), quiet);
-        let results: Vec<Result<T>> = self
-            .entries
-            .par_iter()
+        let progress = Progress::new(quiet, format!("reading {}", self.path.display()), self.len() as u64);
+        let results: Vec<Result<T>> = (0..self.len())
+            .into_par_iter()
             .map_init(
-                || (self.archive(), Vec::new()),
-                |(archive, buffer), entry| {
-                    self.read(entry, archive.as_mut(), buffer)?;
+                // A copy shares the bytes and the list of entries.
+                || (self.zip.clone(), Vec::new()),
+                |(archive, bytes), i| {
+                    bytes.clear();
+                    match archive {
+                        Some(archive) => self.unzip(archive, i, bytes)?,
+                        None => self.read_file(i, bytes)?,
+                    }
+                    let result = work(i, bytes);
                     progress.step();
-                    decode(entry, buffer)
+                    result
                 },
             )
             .collect();
         results.into_iter().collect()
     }
 
-    /// A thread's own view of the archive; the bytes are shared.
-    fn archive(&self) -> Option<ZipArchive<Cursor<Arc<[u8]>>>> {
-        match &self.kind {
-            Kind::Folder => None,
-            Kind::Zip(archive) => Some(archive.clone()),
-        }
+    fn read_file(&self, i: usize, bytes: &mut Vec<u8>) -> Result<()> {
+        let path = self.path.join(self.name(i));
+        let file = fs::File::open(&path).map_err(|e| Error::io(&path, e))?;
+        file.take(MAX_FILE + 1).read_to_end(bytes).map_err(|e| Error::io(&path, e))?;
+        self.bounded(i, bytes.len() as u64)
     }
 
-    fn read(
-        &self,
-        entry: &Entry,
-        archive: Option<&mut ZipArchive<Cursor<Arc<[u8]>>>>,
-        buffer: &mut Vec<u8>,
-    ) -> Result<()> {
-        buffer.clear();
-        let name = || self.name_of(entry);
-        // One byte more than is allowed tells a file that is too large, whatever its header says.
-        let read = match archive {
-            None => fs::File::open(self.path.join(&entry.name))
-                .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(buffer)),
-            Some(archive) => {
-                let file = archive
-                    .by_index(entry.index)
-                    .map_err(|error| Error::input(name(), format!("cannot be unpacked: {error}")))?;
-                file.take(LARGEST_FILE + 1).read_to_end(buffer)
-            }
+    fn unzip(&self, archive: &mut Archive, i: usize, bytes: &mut Vec<u8>) -> Result<()> {
+        let refuse = |e: &dyn std::fmt::Display| {
+            self.error(i, format!("cannot be unpacked, expected a whole entry, stored or deflated ({e})"))
         };
-        let read = read.map_err(|error| Error::input(name(), format!("cannot be read: {error}")))?;
-        if read as u64 > LARGEST_FILE {
-            return Err(Error::input(name(), format!("is too large, expected at most {LARGEST_FILE} bytes")));
+        let entry = archive.by_index(self.files[i].index).map_err(|e| match e {
+            ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => {
+                self.error(i, "is encrypted, expected an entry that needs no password")
+            }
+            e => refuse(&e),
+        })?;
+        // The size in the header may lie: it is checked first, and the reading is bounded as well.
+        self.bounded(i, entry.size())?;
+        entry.take(MAX_FILE + 1).read_to_end(bytes).map_err(|e| refuse(&e))?;
+        self.bounded(i, bytes.len() as u64)
+    }
+
+    fn bounded(&self, i: usize, size: u64) -> Result<()> {
+        if size > MAX_FILE {
+            return Err(
+                self.error(i, format!("is larger than {} KiB, expected a small file", MAX_FILE >> 10))
+            );
         }
         Ok(())
     }
 }
 
-/// Hidden files and what operating systems leave behind.
-fn is_clutter(part: &str) -> bool {
-    part.starts_with('.') || ["__MACOSX", "Thumbs.db", "desktop.ini"].contains(&part)
-}
-
-fn walk(root: &Path, folder: &str, depth: usize, entries: &mut Vec<Entry>) -> Result<()> {
-    let path = root.join(folder);
-    if depth > DEEPEST {
-        return Err(Error::input(
-            path.display(),
-            format!("expected at most {DEEPEST} folders in one another"),
-        ));
-    }
-    for entry in fs::read_dir(&path).map_err(|error| Error::io(&path, error))? {
-        let entry = entry.map_err(|error| Error::io(&path, error))?;
-        let file_name = entry.file_name();
-        let Some(part) = file_name.to_str() else {
-            return Err(Error::input(entry.path().display(), "expected a file name in UTF-8"));
+/// Puts the regular files below `folder`, whose path inside the source is `names`, into `files`.
+fn list_folder(root: &Path, names: &mut Vec<String>, expected: &str, files: &mut Vec<File>) -> Result<()> {
+    let folder = names.iter().fold(root.to_path_buf(), |path, name| path.join(name));
+    for entry in fs::read_dir(&folder).map_err(|e| Error::io(&folder, e))? {
+        let path = entry.map_err(|e| Error::io(&folder, e))?.path();
+        let Some(name) = path.file_name().and_then(|n| n.to_str()) else {
+            return Err(Error::input(
+                path.display(),
+                format!("has a name that is not UTF-8, expected {expected}"),
+            ));
         };
-        if is_clutter(part) {
+        if is_clutter(name) {
             continue;
         }
-        let name = if folder.is_empty() { part.to_string() } else { format!("{folder}/{part}") };
-        let metadata = fs::metadata(entry.path()).map_err(|error| Error::io(entry.path(), error))?;
-        if metadata.is_dir() {
-            walk(root, &name, depth + 1, entries)?;
+        // Links are followed: data often lies on another disk.
+        let meta = fs::metadata(&path).map_err(|e| Error::io(&path, e))?;
+        if names.len() + 1 >= MAX_DEPTH || !(meta.is_dir() || meta.is_file()) {
+            return Err(unexpected(path.display(), expected));
+        }
+        names.push(name.to_string());
+        if meta.is_dir() {
+            list_folder(root, names, expected, files)?;
         } else {
-            entries.push(Entry { name, index: 0 });
+            push(root, files, File { name: names.join("/"), index: 0 })?;
         }
-        if entries.len() > MOST_FILES {
-            return Err(Error::input(root.display(), format!("expected at most {MOST_FILES} files")));
-        }
+        names.pop();
     }
     Ok(())
 }
 
-fn zip_entries(path: &Path, archive: &ZipArchive<Cursor<Arc<[u8]>>>) -> Result<Vec<Entry>> {
-    if archive.len() > MOST_FILES {
-        return Err(Error::input(path.display(), format!("expected at most {MOST_FILES} files")));
+/// Reads a whole archive file of `size` bytes and its list of entries.
+fn open_archive(path: &Path, is_file: bool, size: u64, expected: &str) -> Result<Source> {
+    let not_zip = |why: String| {
+        Error::input(
+            path.display(),
+            format!("is not a whole zip archive, expected a folder or a zip archive{why}"),
+        )
+    };
+    if !is_file {
+        return Err(not_zip(String::new()));
     }
-    let mut entries = Vec::with_capacity(archive.len());
+    if size > MAX_ARCHIVE {
+        let limit = MAX_ARCHIVE >> 20;
+        return Err(Error::input(
+            path.display(),
+            format!("is larger than {limit} MiB, expected a smaller archive"),
+        ));
+    }
+    let bytes = fs::read(path).map_err(|e| Error::io(path, e))?;
+    let archive = ZipArchive::new(Cursor::new(Arc::<[u8]>::from(bytes)))
+        .map_err(|e| not_zip(format!(" ({})", e.to_string().trim_end_matches('.'))))?;
+    if archive.has_duplicate_names() {
+        let name = duplicate_name(&archive).unwrap_or_else(|| "an entry".into());
+        return Err(Error::input(place(path, true, &name), "stands twice in the archive, expected it once"));
+    }
+    let mut files = Vec::new();
+    let mut seen = HashSet::new();
     for index in 0..archive.len() {
-        let name = match archive.name_for_index(index) {
-            Some(Ok(name)) => name,
-            _ => {
-                let message = format!("entry {index} has a name that cannot be read, expected UTF-8");
-                return Err(Error::input(path.display(), message));
-            }
+        let entry = archive.by_index_data(index).map_err(|e| not_zip(format!(" ({e})")))?;
+        let raw = String::from_utf8_lossy(entry.name_raw()).into_owned();
+        let at = || place(path, true, &raw.escape_debug().to_string());
+        let Some(name) = entry.name().ok().and_then(|name| safe_name(&name)) else {
+            return Err(Error::input(
+                at(),
+                "has a name that could lead out of the archive, expected a plain path",
+            ));
         };
-        let place = || format!("{}: {name}", path.display());
-        if name.starts_with('/') || name.contains('\\') || name.split('/').any(|part| part == "..") {
-            return Err(Error::input(place(), "leads out of the archive, expected a plain relative path"));
-        }
-        if name.ends_with('/') || name.split('/').any(is_clutter) {
+        if entry.is_dir() || name.split('/').any(is_clutter) {
             continue;
         }
-        entries.push(Entry { name: name.to_string(), index });
-    }
-    Ok(entries)
-}
-
-/// A bar that appears when something takes more than a second.
-struct Progress {
-    bar: ProgressBar,
-    started: Instant,
-    wanted: bool,
-    shown: AtomicBool,
-}
-
-impl Progress {
-    fn new(files: usize, quiet: bool) -> Progress {
-        let bar = ProgressBar::with_draw_target(Some(files as u64), ProgressDrawTarget::hidden());
-        if let Ok(style) = ProgressStyle::with_template("Reading {pos}/{len} files [{bar:30}] {eta} left") {
-            bar.set_style(style.progress_chars("=>."));
+        if !entry.is_file() {
+            return Err(unexpected(at(), expected));
         }
-        let wanted = !quiet && std::io::stderr().is_terminal();
-        Progress { bar, started: Instant::now(), wanted, shown: AtomicBool::new(false) }
-    }
-
-    fn step(&self) {
-        let late = self.wanted && self.started.elapsed() > Duration::from_secs(1);
-        if late && !self.shown.swap(true, Ordering::Relaxed) {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        if !seen.insert(name.clone()) {
+            return Err(Error::input(at(), "stands twice in the archive, expected it once"));
         }
-        self.bar.inc(1);
+        push(path, &mut files, File { name, index })?;
     }
+    Ok(Source { path: path.into(), files, zip: Some(archive) })
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
+/// The sentence about something that has no place in a source.
+pub(super) fn unexpected(what: impl std::fmt::Display, expected: &str) -> Error {
+    let hint = if what.to_string().ends_with(".zip") { " (give an archive by its own path)" } else { "" };
+    Error::input(what, format!("does not belong here, expected {expected}{hint}"))
+}
+
+fn push(path: &Path, files: &mut Vec<File>, file: File) -> Result<()> {
+    if files.len() == MAX_FILES {
+        return Err(Error::input(path.display(), format!("has more than {MAX_FILES} files, expected fewer")));
+    }
+    files.push(file);
+    Ok(())
+}
+
+fn place(path: &Path, is_zip: bool, name: &str) -> String {
+    if is_zip { format!("{}: {name}", path.display()) } else { path.join(name).display().to_string() }
+}
+
+/// What macOS and Windows leave behind, and hidden files: skipped without a word.
+fn is_clutter(name: &str) -> bool {
+    name.starts_with('.')
+        || ["__MACOSX", "Thumbs.db", "desktop.ini"].iter().any(|clutter| name.eq_ignore_ascii_case(clutter))
+}
+
+/// An entry's name without `.` and a closing `/`, or nothing if it is absolute, climbs with `..`, or is not plain text.
+fn safe_name(name: &str) -> Option<String> {
+    let names: Vec<&str> = name.strip_suffix('/').unwrap_or(name).split('/').filter(|&n| n != ".").collect();
+    let safe =
+        |n: &&str| !n.is_empty() && *n != ".." && !n.contains(['\\', ':']) && !n.contains(char::is_control);
+    names.iter().all(safe).then(|| names.join("/"))
+}
+
+/// The name that the archive's own directory holds twice: the reader keeps one of them only.
+fn duplicate_name(archive: &Archive) -> Option<String> {
+    const HEADER: usize = 46;
+    let bytes = archive.clone().into_inner().into_inner();
+    let mut at = usize::try_from(archive.central_directory_start()).ok()?;
+    let mut seen = HashSet::new();
+    loop {
+        let header = bytes.get(at..)?.get(..HEADER)?;
+        let length = |i: usize| usize::from(u16::from_le_bytes([header[i], header[i + 1]]));
+        let name = bytes.get(at + HEADER..)?.get(..length(28))?;
+        if !header.starts_with(b"PK\x01\x02") {
+            return None;
+        }
+        if !seen.insert(name) {
+            return Some(String::from_utf8_lossy(name).escape_debug().to_string());
+        }
+        at += HEADER + length(28) + length(30) + length(32);
     }
 }

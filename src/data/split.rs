@@ -1,154 +1,135 @@
-//! Splits by alphabet: what is learned must hold for alphabets that were never seen.
+//! Which alphabets are trained on and which are held out: whole alphabets, so that the figures speak of new ones.
 
 use super::Dataset;
-use crate::random::rng;
+use crate::random;
 use crate::{Error, Result};
-use rand::seq::SliceRandom;
 
-/// Indices of alphabets, sorted.
+/// The generator's stream for splits; the letters `split`.
+const STREAM: u64 = 0x73_706c_6974;
+/// Each side must have pairs of different alphabets.
+const MIN_SIDE: usize = 2;
+
+/// Indices into [`Dataset::alphabets`], sorted, none on both sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// Trained on.
+    /// The alphabets that weights are trained on.
     pub training: Vec<usize>,
-    /// Held out: for validation and for the threshold.
+    /// The alphabets for the threshold and the validation figures.
     pub held_out: Vec<usize>,
 }
 
-/// The stream of chance that chooses alphabets.
-const STREAM: u64 = 100;
-
 impl Split {
-    /// Holds out the alphabets named, or, where none is named, some chosen by the seed: five, or two of fewer
-    /// than ten.
+    /// Holds out the alphabets named in `hold_out`; if it is empty, `seed` chooses five, or two of fewer than ten.
+    ///
+    /// The same seed and the same names of alphabets give the same split on every platform.
     ///
     /// # Errors
-    /// When there are fewer than four alphabets, a name is unknown, or fewer than two alphabets are left on a
-    /// side, of which no pair of different alphabets can be made.
+    /// When the set has fewer than four alphabets, a name is unknown, or a side would have fewer than two alphabets.
     pub fn by_alphabet(set: &Dataset, hold_out: &[String], seed: u64) -> Result<Split> {
         let count = set.alphabets().len();
-        if count < 4 {
-            let message =
-                format!("{count} alphabets, expected at least 4: two to learn from and two to hold out");
-            return Err(Error::input("data", message));
+        if count < 2 * MIN_SIDE {
+            return Err(Error::input(
+                "data",
+                format!(
+                    "has {count} {}, expected at least four: two to train on and two to hold out, so that both have \
+                     pairs of different alphabets",
+                    if count == 1 { "alphabet" } else { "alphabets" }
+                ),
+            ));
         }
-        let mut held_out = if hold_out.is_empty() {
-            let mut all: Vec<usize> = (0..count).collect();
-            all.shuffle(&mut rng(seed, STREAM));
-            all.truncate(if count < 10 { 2 } else { 5 });
-            all
+        let held_out = if hold_out.is_empty() {
+            choose(count, if count < 10 { 2 } else { 5 }, seed)
         } else {
-            indices(set, hold_out, "--hold-out")?
+            let unknown = |name: &str| {
+                Error::usage(format!(
+                    "--hold-out: no alphabet is named {name:?}, expected {}",
+                    nearest(set, name)
+                ))
+            };
+            indices(set, hold_out, unknown)?
         };
-        held_out.sort_unstable();
-        held_out.dedup();
-        let training: Vec<usize> = (0..count).filter(|a| held_out.binary_search(a).is_err()).collect();
-        for (side, what) in [(&held_out, "held out"), (&training, "left to learn from")] {
-            if side.len() < 2 {
-                let message = format!(
-                    "{} alphabet {what}, expected at least 2, for pairs of different ones",
+        let training: Vec<usize> = (0..count).filter(|a| !held_out.contains(a)).collect();
+        for (side, verb) in [(&held_out, "holds out"), (&training, "leaves")] {
+            if side.len() < MIN_SIDE {
+                return Err(Error::usage(format!(
+                    "--hold-out: {verb} {} of {count} alphabets, expected at least {MIN_SIDE}: there would be no pair of \
+                     different alphabets",
                     side.len()
-                );
-                return Err(Error::input("--hold-out", message));
+                )));
             }
         }
         Ok(Split { training, held_out })
     }
 
-    /// The split that a stored model names.
+    /// Finds again the alphabets that a stored model was trained on and those held out; either may be empty.
     ///
     /// # Errors
-    /// When the data lacks one of its alphabets.
+    /// When the set has no alphabet of a name, or a name is on both sides.
     pub fn from_names(set: &Dataset, training: &[String], held_out: &[String]) -> Result<Split> {
-        let mut split = Split {
-            training: indices(set, training, "--data")?,
-            held_out: indices(set, held_out, "--data")?,
+        let unknown = |name: &str| {
+            Error::input(name, "is an alphabet of the model but not of the data, expected data that has it")
         };
-        split.training.sort_unstable();
-        split.held_out.sort_unstable();
-        Ok(split)
+        let split =
+            Split { training: indices(set, training, unknown)?, held_out: indices(set, held_out, unknown)? };
+        match split.training.iter().find(|a| split.held_out.contains(a)) {
+            Some(&both) => Err(Error::input(
+                &set.alphabets()[both].name,
+                "is named among the training and the held-out alphabets, expected it in one of them",
+            )),
+            None => Ok(split),
+        }
     }
 }
 
-fn indices(set: &Dataset, names: &[String], flag: &str) -> Result<Vec<usize>> {
-    let find = |name: &String| {
-        set.alphabets().iter().position(|alphabet| alphabet.name == *name).ok_or_else(|| {
-            let mut known: Vec<&str> =
-                set.alphabets().iter().map(|alphabet| alphabet.name.as_str()).collect();
-            known.sort_by_key(|known| distance(known, name));
-            known.truncate(3);
-            Error::input(
-                format!("{flag} {name}"),
-                format!("the data has no such alphabet, the nearest names are {}", known.join(", ")),
-            )
-        })
-    };
-    names.iter().map(find).collect()
+/// `k` of the numbers `0..n`, sorted: the first `k` steps of a Fisher-Yates shuffle.
+fn choose(n: usize, k: usize, seed: u64) -> Vec<usize> {
+    let mut rng = random::rng(seed, STREAM);
+    let mut all: Vec<usize> = (0..n).collect();
+    for i in 0..k.min(n) {
+        let j = i + random::below(&mut rng, (n - i) as u32) as usize;
+        all.swap(i, j);
+    }
+    all.truncate(k);
+    all.sort_unstable();
+    all
 }
 
-/// Levenshtein's distance of two names, letters' case ignored.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.to_lowercase(), b.to_lowercase());
+/// The alphabets of these names, sorted, each once.
+fn indices(set: &Dataset, names: &[String], unknown: impl Fn(&str) -> Error) -> Result<Vec<usize>> {
+    let find =
+        |name: &String| set.alphabets().iter().position(|a| a.name == *name).ok_or_else(|| unknown(name));
+    let mut found = names.iter().map(find).collect::<Result<Vec<_>>>()?;
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// The three names most like `name`, for a sentence.
+fn nearest(set: &Dataset, name: &str) -> String {
+    let mut names: Vec<&str> = set.alphabets().iter().map(|a| a.name.as_str()).collect();
+    names.sort_by_cached_key(|other| edits(&name.to_lowercase(), &other.to_lowercase()));
+    let rest = names.len().saturating_sub(3);
+    names.truncate(3);
+    let listed = names.join(", ");
+    if rest == 0 { format!("one of {listed}") } else { format!("one of {listed} or {rest} others") }
+}
+
+/// How many characters must be put in, taken out or changed to make `a` into `b` (Levenshtein's distance).
+fn edits(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
+    // row[j] is the distance of the part of `a` seen so far from the first j characters of `b`.
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {
         let mut diagonal = row[0];
         row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
+        for (j, &y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != y);
             diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
         }
     }
     row[b.len()]
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::{Alphabet, Glyph, Pixels};
-
-    fn set(names: &[&str]) -> Dataset {
-        let alphabets = names.iter().map(|n| Alphabet { name: n.to_string(), characters: vec!["c".into()] });
-        let glyphs = (0..names.len() as u32).map(|alphabet| Glyph {
-            alphabet,
-            character: 0,
-            drawer: 1,
-            pixels: Pixels::from_ink([true].into_iter()),
-        });
-        Dataset::new((1, 1), alphabets.collect(), glyphs.collect()).unwrap()
-    }
-
-    #[test]
-    fn five_alphabets_are_held_out_and_two_of_fewer_than_ten() {
-        for (count, expected) in [(4, 2), (9, 2), (10, 5), (30, 5)] {
-            let names: Vec<String> = (0..count).map(|i| format!("A{i:02}")).collect();
-            let set = set(&names.iter().map(String::as_str).collect::<Vec<_>>());
-            let split = Split::by_alphabet(&set, &[], 3).unwrap();
-            assert_eq!((split.held_out.len(), split.training.len()), (expected, count - expected));
-            let mut all = [split.training.clone(), split.held_out.clone()].concat();
-            all.sort_unstable();
-            assert_eq!(all, (0..count).collect::<Vec<_>>());
-            assert_eq!(split, Split::by_alphabet(&set, &[], 3).unwrap());
-        }
-    }
-
-    #[test]
-    fn an_unknown_alphabet_is_named_with_its_neighbours() {
-        let set = set(&["Greek", "Latin", "Futurama", "Hebrew"]);
-        let error = Split::by_alphabet(&set, &["Greec".into(), "Latin".into()], 1).unwrap_err().to_string();
-        assert!(
-            error.starts_with("--hold-out Greec: the data has no such alphabet, the nearest names are Greek")
-        );
-        let error = Split::by_alphabet(&set, &["Greek".into()], 1).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "--hold-out: 1 alphabet held out, expected at least 2, for pairs of different ones"
-        );
-    }
-
-    #[test]
-    fn fewer_than_four_alphabets_are_refused() {
-        let error = Split::by_alphabet(&set(&["A", "B", "C"]), &[], 1).unwrap_err().to_string();
-        assert!(error.starts_with("data: 3 alphabets, expected at least 4"), "{error}");
-    }
-}
+mod tests;

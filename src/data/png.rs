@@ -1,0 +1,157 @@
+//! PNG files to grey images, within bounds of memory; errors are the rest of a sentence that begins with the file.
+
+use super::Pixels;
+use ::image::codecs::png::PngDecoder;
+use ::image::{ColorType, ImageDecoder, ImageError, Limits, error::LimitErrorKind};
+use std::io::Cursor;
+
+const CUT_SHORT: &str = "is cut short, expected a whole PNG image";
+
+/// A decoder that has read no further than the header.
+pub(super) struct Png<'a> {
+    decoder: PngDecoder<Cursor<&'a [u8]>>,
+    bytes: &'a [u8],
+    /// (height, width) in pixels.
+    pub size: (usize, usize),
+    /// One bit a pixel, grey or of a palette.
+    one_bit: bool,
+}
+
+/// A grey image: one byte a pixel, 0 = black, 255 = white.
+pub(super) struct Grey {
+    /// Row by row from the top left, laid on white where the image is transparent.
+    pub on_white: Vec<u8>,
+    /// The same laid on black, of an image that has transparent pixels.
+    pub on_black: Option<Vec<u8>>,
+    /// One bit a pixel in the file.
+    one_bit: bool,
+}
+
+type Result<T> = std::result::Result<T, String>;
+
+impl<'a> Png<'a> {
+    /// Reads the header of a PNG file's `bytes`; the decoder may use `memory` bytes beside the pixels.
+    pub fn open(bytes: &'a [u8], memory: u64) -> Result<Png<'a>> {
+        if !bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+            return Err("is not a PNG image, expected one".into());
+        }
+        let mut limits = Limits::no_limits();
+        limits.max_alloc = Some(memory);
+        let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(sentence)?;
+        let (width, height) = decoder.dimensions();
+        // The decoder has checked the header; `image` itself tells the depth after expansion only.
+        let one_bit = bytes.get(24) == Some(&1);
+        Ok(Png { decoder, bytes, size: (height as usize, width as usize), one_bit })
+    }
+
+    /// Decodes the pixels: as many bytes as `size` says, which the caller has found acceptable, times up to 8.
+    pub fn decode(self) -> Result<Grey> {
+        let color = self.decoder.color_type();
+        let pixels = self.size.0.checked_mul(self.size.1);
+        let length = pixels.and_then(|p| p.checked_mul(usize::from(color.bytes_per_pixel())));
+        let Some(length) = length.filter(|&l| isize::try_from(l).is_ok()) else {
+            return Err("is too large to decode, expected a smaller image".into());
+        };
+        let mut raw = vec![0; length];
+        self.decoder.read_image(&mut raw).map_err(sentence)?;
+        if !has_end(self.bytes) {
+            return Err(CUT_SHORT.into());
+        }
+        let samples =
+            if matches!(color, ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16) {
+                raw.chunks_exact(2).map(|c| eight_bits(u16::from_ne_bytes([c[0], c[1]]))).collect()
+            } else {
+                raw
+            };
+        let one_bit = self.one_bit;
+        Ok(match color.channel_count() {
+            1 => Grey { on_white: samples, on_black: None, one_bit },
+            3 => Grey { on_white: samples.chunks_exact(3).map(luma).collect(), on_black: None, one_bit },
+            channels => {
+                let lay =
+                    |paper| samples.chunks_exact(usize::from(channels)).map(|s| laid_on(s, paper)).collect();
+                Grey { on_white: lay(255), on_black: Some(lay(0)), one_bit }
+            }
+        })
+    }
+}
+
+impl Grey {
+    /// Black ink on white paper as [`Pixels`]: bits where the file has one bit a pixel, else eight.
+    pub fn into_pixels(self) -> Pixels {
+        // A palette of two colours has one bit a pixel too, but need not be black and white.
+        let greys = self.on_white.iter().fold(0, |greys, &g| greys | (g ^ (g >> 7).wrapping_neg()));
+        if self.one_bit && greys == 0 {
+            return Pixels::Bits(self.on_white.chunks(8).map(pack).collect());
+        }
+        let mut ink = self.on_white;
+        ink.iter_mut().for_each(|g| *g = 255 - *g);
+        Pixels::Grey(ink.into())
+    }
+}
+
+/// Reads a PNG of black ink on white paper that must be `size` (height, width).
+pub(super) fn glyph(bytes: &[u8], size: (usize, usize)) -> Result<Pixels> {
+    // What the decoder needs for a glyph of 105 x 105, a thousand times over.
+    let png = Png::open(bytes, 32 << 20)?;
+    if png.size != size {
+        return Err(format!("is {} x {} pixels, expected {} x {}", png.size.0, png.size.1, size.0, size.1));
+    }
+    Ok(png.decode()?.into_pixels())
+}
+
+/// Up to eight pixels, 0 = ink and 255 = paper, as the bits of a byte: one multiplication, for 200 million pixels.
+///
+/// Bit 8 i of the word (byte i's lowest) moves up by 56 - 7 i, to bit 56 + i; no two products meet on the way.
+fn pack(pixels: &[u8]) -> u8 {
+    let mut word = [255; 8];
+    word[..pixels.len()].copy_from_slice(pixels);
+    let ink = !u64::from_le_bytes(word) & 0x0101_0101_0101_0101;
+    (ink.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
+}
+
+/// The brightness of a colour, with the weights of Rec. 709; grey stays exactly as it is.
+fn luma(rgb: &[u8]) -> u8 {
+    let [r, g, b] = [0, 1, 2].map(|i| u32::from(rgb[i]));
+    ((2126 * r + 7152 * g + 722 * b + 5000) / 10_000) as u8
+}
+
+/// The brightness of grey and alpha, or of red, green, blue and alpha, laid on a `paper` of one brightness.
+fn laid_on(samples: &[u8], paper: u8) -> u8 {
+    let (color, alpha) = samples.split_at(samples.len() - 1);
+    let bright = if color.len() == 1 { color[0] } else { luma(color) };
+    let alpha = u32::from(alpha[0]);
+    ((u32::from(bright) * alpha + u32::from(paper) * (255 - alpha) + 127) / 255) as u8
+}
+
+/// 16 bits to 8, rounded to the nearest.
+fn eight_bits(sample: u16) -> u8 {
+    ((u32::from(sample) * 255 + 32_767) / 65_535) as u8
+}
+
+/// Whether the file ends as a PNG does; the decoder itself is content without the last four bytes.
+fn has_end(bytes: &[u8]) -> bool {
+    const END: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
+    // Bytes after the end are harmless, though rare.
+    bytes.ends_with(END) || bytes.windows(END.len()).any(|w| w == END)
+}
+
+/// What the decoder says, as the rest of a sentence about the file.
+fn sentence(error: ImageError) -> String {
+    match error {
+        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => CUT_SHORT.into(),
+        ImageError::Limits(e) if matches!(e.kind(), LimitErrorKind::InsufficientMemory) => {
+            "needs too much memory to decode, expected a smaller image".into()
+        }
+        ImageError::Decoding(e) => match std::error::Error::source(&e) {
+            Some(why) => format!("is damaged, expected a whole PNG image ({})", plain(&why.to_string())),
+            None => "is damaged, expected a whole PNG image".into(),
+        },
+        other => format!("cannot be decoded, expected a plain PNG image ({})", plain(&other.to_string())),
+    }
+}
+
+/// A library's message on one line and without its full stop.
+fn plain(message: &str) -> String {
+    message.lines().next().unwrap_or_default().trim_end_matches('.').to_string()
+}
