@@ -150,7 +150,7 @@ fn max_pooling_ties<E: Element>() {
     // Zeros, as a ReLU leaves them: the first of each window, at every width around the vectors'.
     for width in 2..40 {
         let (_, grads) = run::<E>(op, &[Tensor::zeros([1, 1, 2, width])]);
-        let expected = |k: usize| if k < width / 2 * 2 && k % 2 == 0 { E::ONE } else { E::ZERO };
+        let expected = |k: usize| if k < width / 2 * 2 && k.is_multiple_of(2) { E::ONE } else { E::ZERO };
         assert_eq!(grads[0], (0..2 * width).map(expected).collect::<Vec<E>>());
     }
 }

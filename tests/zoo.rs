@@ -98,8 +98,9 @@ fn waves(k: usize) -> f64 {
 
 #[test]
 fn weaker_checks_let_wrong_backward_passes_through() {
-    // Each weak check passes what is right, and is fooled by these (name by name, so that the list is kept).
-    let checks: [(&str, fn(&Specimen, &Arc<dyn Op<f64>>) -> bool); 4] = [
+    // Each passes what is right; the assertions at the end hold what each is fooled by.
+    type Check = fn(&Specimen, &Arc<dyn Op<f64>>) -> bool;
+    let checks: [(&str, Check); 4] = [
         ("of the gradient of a sum", |s, op| weak_check(op, &s.inputs, ones, false)),
         ("of the gradient's mean", |s, op| weak_check(op, &s.inputs, waves, true)),
         ("with equal weights", |s, op| {
