@@ -18,6 +18,7 @@
 use crate::tensor::{Element, Shape, Tensor};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A value on a tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,23 +39,30 @@ pub trait Op<E: Element>: Send + Sync {
     fn vjp(&self, node: Node<'_, E>, grad_output: &Tensor<E>, grad_inputs: &mut [Option<Tensor<E>>]);
 }
 
-impl<E: Element> Op<E> for Box<dyn Op<E>> {
-    fn name(&self) -> &'static str {
-        (**self).name()
-    }
+/// An op that is only known as some op, or that is put on several tapes, is an op.
+macro_rules! pointer_to_op {
+    ($($pointer:ident)*) => {$(
+        impl<E: Element> Op<E> for $pointer<dyn Op<E>> {
+            fn name(&self) -> &'static str {
+                (**self).name()
+            }
 
-    fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape> {
-        (**self).output_shape(inputs)
-    }
+            fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape> {
+                (**self).output_shape(inputs)
+            }
 
-    fn forward(&self, inputs: &[&Tensor<E>], output: &mut Tensor<E>, saved: &mut Saved<E>) {
-        (**self).forward(inputs, output, saved);
-    }
+            fn forward(&self, inputs: &[&Tensor<E>], output: &mut Tensor<E>, saved: &mut Saved<E>) {
+                (**self).forward(inputs, output, saved);
+            }
 
-    fn vjp(&self, node: Node<'_, E>, grad_output: &Tensor<E>, grad_inputs: &mut [Option<Tensor<E>>]) {
-        (**self).vjp(node, grad_output, grad_inputs);
-    }
+            fn vjp(&self, node: Node<'_, E>, grad_output: &Tensor<E>, grad_inputs: &mut [Option<Tensor<E>>]) {
+                (**self).vjp(node, grad_output, grad_inputs);
+            }
+        }
+    )*};
 }
+
+pointer_to_op!(Box Arc);
 
 /// What `vjp` may look at.
 pub struct Node<'a, E: Element> {

@@ -1,8 +1,10 @@
 //! Every op of the table: its gradient, its refusals, its numbers in f32; and the tape that they are used on.
 
+use std::process::Command;
 use twinglyph::ops::{self, Conv2d, Dense, EuclideanDistance, Flatten, MaxPool2d, Mean, Mul, Relu, Square};
 use twinglyph::tape::Op;
 use twinglyph::{Element, Error, Tape, Tensor, Var, gradcheck};
+use twinglyph_kernels::simd::{LEVEL_VARIABLE, Level};
 
 #[test]
 fn the_gradient_of_every_op_agrees_with_differences() {
@@ -12,6 +14,22 @@ fn the_gradient_of_every_op_agrees_with_differences() {
     assert_eq!(outcome.ops.len(), ops::table().len());
     for row in &outcome.ops {
         assert!(row.worst_error <= 1e-7 && row.cases >= 100, "{row:?}");
+    }
+}
+
+/// The level is chosen once a process, so each level has a process of its own.
+#[test]
+fn the_gradients_agree_at_every_level_of_this_cpu() {
+    for level in Level::available() {
+        for test in ["the_gradient_of_every_op_agrees_with_differences", "every_op_in_f32_agrees_with_f64"] {
+            let output = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", test])
+                .env(LEVEL_VARIABLE, level.to_string())
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success() && said.contains("1 passed"), "{level}: {said}");
+        }
     }
 }
 

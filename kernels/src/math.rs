@@ -38,7 +38,8 @@ fn clamp<E: Element, S: Simd<E>>(s: S, x: S::V, bound: E) -> S::V {
     s.select_gt(low, x, low, x)
 }
 
-/// tanh x = e / (e + 2) with e = e^(2x) - 1; no digit is lost near 0. Worst error 3 ulp in f32 (tested).
+/// tanh x = e / (e + 2) with e = e^(2x) - 1; no digit is lost near 0.
+/// Worst error of all floats 3.3 ulp in f32; 5e-16 of the value in f64 (both tested).
 #[inline(always)]
 pub fn tanh<E: Element, S: Simd<E>>(s: S, x: S::V) -> S::V {
     let x = clamp(s, x, E::TANH_ONE);
@@ -47,7 +48,8 @@ pub fn tanh<E: Element, S: Simd<E>>(s: S, x: S::V) -> S::V {
     s.div(e, s.add(e, s.splat(E::from_f64(2.0))))
 }
 
-/// sigmoid x = 1 / (1 + e^-x). Worst error 3 ulp in f32 (tested).
+/// sigmoid x = 1 / (1 + e^-x). Worst error of all floats 2.5 ulp in f32; 5e-16 of the value in f64 (both tested).
+/// Below -`E::EXP_MAX`, where the truth leaves the normal numbers, it stays at 1.6e-38 (3.3e-308 in f64).
 #[inline(always)]
 pub fn sigmoid<E: Element, S: Simd<E>>(s: S, x: S::V) -> S::V {
     let x = clamp(s, x, E::EXP_MAX);

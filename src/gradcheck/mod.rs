@@ -100,7 +100,7 @@ pub use report::{Comparison, Report, relative_error};
 pub use table::{Outcome, Row, check_op, check_ops};
 
 use crate::ops;
-use crate::tape::{Node, Op, Saved, Tape, Var};
+use crate::tape::{Op, Tape, Var};
 use crate::tensor::{Shape, Tensor};
 use crate::{Error, Result};
 use probe::{Direction, Probe};
@@ -214,7 +214,7 @@ impl Check {
     /// # Errors
     /// The op's refusal of the inputs' shapes.
     pub fn run_op(&self, op: &Arc<dyn Op<f64>>, inputs: &[Tensor<f64>]) -> Result<Report> {
-        self.run(|tape, x| tape.apply(Shared(op.clone()), x), inputs)
+        self.run(|tape, x| tape.apply(op.clone(), x), inputs)
     }
 
     /// Checks the gradients of `function` at `inputs`.
@@ -337,25 +337,4 @@ fn index(shape: &Shape, mut at: usize) -> String {
         at /= size;
     }
     format!("[{}]", place.join(", "))
-}
-
-/// An op that is put on a tape again and again.
-struct Shared(Arc<dyn Op<f64>>);
-
-impl Op<f64> for Shared {
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
-
-    fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape> {
-        self.0.output_shape(inputs)
-    }
-
-    fn forward(&self, inputs: &[&Tensor<f64>], output: &mut Tensor<f64>, saved: &mut Saved<f64>) {
-        self.0.forward(inputs, output, saved);
-    }
-
-    fn vjp(&self, node: Node<'_, f64>, grad_output: &Tensor<f64>, grad_inputs: &mut [Option<Tensor<f64>>]) {
-        self.0.vjp(node, grad_output, grad_inputs);
-    }
 }
