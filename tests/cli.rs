@@ -168,7 +168,7 @@ fn compare_takes_any_png_and_says_what_it_did() {
     assert!(text.starts_with("same alphabet: distance"), "{text}");
     fs::write(temp.path().join("c.png"), "no picture").unwrap();
     let said = fail(temp.path(), &["compare", "run", "a.png", "c.png"], 1);
-    assert!(said.contains("c.png") && said.contains("expected a PNG"), "{said}");
+    assert!(said.contains("c.png") && said.contains("is not a PNG image"), "{said}");
 }
 
 #[test]
@@ -259,7 +259,10 @@ fn wrong_usage_is_refused_in_a_sentence_with_exit_code_2() {
         (&["train", "--set", "epochs=many"], "--set epochs=many: invalid type"),
         (&["train", "--epochs", "0"], "--epochs"),
         (&["bench", "--steps", "19"], "--steps"),
-        (&["train", "--hold-out", "Atlantis"], "--hold-out Atlantis"),
+        (
+            &["train", "--hold-out", "Atlantis"],
+            "--hold-out: no alphabet is named \"Atlantis\", expected one of",
+        ),
         (&["gradcheck", "--op", "rely"], "--op rely: no such op, expected one of add"),
         (&["evaluate"], "required"),
         (&["fly"], "fly"),
@@ -298,7 +301,7 @@ fn bad_input_is_refused_in_a_sentence_that_names_it_and_leaves_nothing() {
         (&["train", "--data", "nowhere"], "nowhere: "),
         (&["train", "--data", "broken.zip"], "broken.zip"),
         (&["train", "--data", "empty"], "empty"),
-        (&["train", "--data", "three"], "3 alphabets, expected at least 4"),
+        (&["train", "--data", "three"], "has 3 alphabets, expected at least four"),
         (&["train", "--data", "small"], "notes.txt"),
         (&["train", "--init", "nowhere"], "nowhere: does not exist"),
     ];
