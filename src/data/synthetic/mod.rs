@@ -1,109 +1,87 @@
-//! Synthetic alphabets, drawn from a seed, so that nothing needs downloading.
+//! Alphabets drawn from a seed, so that everything works without a download.
 //!
-//! A [`style`](Style) is drawn for each alphabet: how many strokes, how curved, with corners, loops, dots, a bar
-//! or a stem, symmetric or on a grid. Each character is a plan of strokes in that style. Each drawer has a
-//! [`hand`](Hand), slanted, wide, shaky, that draws every plan of every alphabet a little differently each time.
-//! The result is drawn with a pen, one bit a pixel, as Omniglot's glyphs are.
+//! Each alphabet has a style (its figures, how they stand together, how round corners are, marks, endings), each
+//! character combines figures in that style, and each drawer has a hand that writes whole alphabets. The pictures
+//! are Omniglot's in size, pen and labels. Nothing comes from Omniglot but these measures.
 //!
-//! Only + - * / and square roots are used, so the same seed draws the same pixels on every machine, and each
-//! glyph has a generator of its own, so more alphabets, characters or drawers change none of the others.
+//! Every glyph has streams of chance of its own, by (seed, alphabet, character, drawer), and all arithmetic is exactly
+//! rounded: a set is the same on every platform and at any number of threads, and a larger set holds the smaller.
 
+mod character;
+mod dice;
 mod hand;
+mod motif;
+mod name;
 mod raster;
-mod stroke;
 mod style;
+#[cfg(test)]
+mod tests;
 
-use super::{Alphabet, Dataset, GLYPH_SIZE, Glyph, Pixels};
-use crate::Result;
-use crate::random::rng;
-use hand::Hand;
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
+use self::dice::{Dice, Purpose};
+use self::hand::Hand;
+use super::{Alphabet, Dataset, Glyph};
+use crate::{Error, Result};
 use rayon::prelude::*;
-use style::{Character, Style};
 
-/// How many synthetic glyphs are drawn.
+/// How many alphabets, characters and drawers there are to be, and the seed that they come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spec {
-    /// Alphabets.
+    /// The number of alphabets.
     pub alphabets: usize,
-    /// Characters of each.
+    /// The number of characters of each alphabet.
     pub characters: usize,
-    /// Drawers of each character.
+    /// The number of drawers; each draws every character of every alphabet once.
     pub drawers: usize,
-    /// Seed of the styles and hands.
+    /// Where all chance comes from.
     pub seed: u64,
 }
 
 impl Default for Spec {
+    /// 24 alphabets of 24 characters, each drawn by 10 drawers: 5,760 glyphs.
     fn default() -> Spec {
-        Spec { alphabets: 24, characters: 24, drawers: 10, seed: 1 }
+        Spec { alphabets: 24, characters: 24, drawers: 10, seed: 0 }
     }
 }
 
-/// Draws the alphabets.
+/// Draws the alphabets of `spec`: glyphs of 105 x 105 pixels, one bit each.
+///
+/// Characters are named `character01` and on, drawers are numbered from 1. Raising a count adds glyphs and leaves
+/// the others, found by their names, as they were.
 ///
 /// # Errors
-/// When the spec asks for no glyph at all.
+/// When one of the counts is 0 or above 10,000.
 pub fn generate(spec: &Spec) -> Result<Dataset> {
-    let hands: Vec<Hand> = (0..spec.drawers).map(|d| Hand::new(&mut chance(spec, [1, 0, 0, d]))).collect();
-    let drawn: Vec<(Alphabet, Vec<Glyph>)> = (0..spec.alphabets)
-        .into_par_iter()
-        .map(|a| {
-            let style = Style::new(&mut chance(spec, [2, a, 0, 0]));
-            let mut glyphs = Vec::with_capacity(spec.characters * spec.drawers);
-            for c in 0..spec.characters {
-                let character = Character::new(&style, &mut chance(spec, [3, a, c, 0]));
-                for (d, hand) in hands.iter().enumerate() {
-                    let mut rng = chance(spec, [4, a, c, d]);
-                    let ink = raster::draw(&hand.draw(&character, &mut rng), hand.pen(), GLYPH_SIZE);
-                    glyphs.push(Glyph {
-                        alphabet: a as u32,
-                        character: c as u32,
-                        drawer: d as u32 + 1,
-                        pixels: Pixels::from_ink(ink.into_iter()),
-                    });
-                }
-            }
-            let characters = (1..=spec.characters).map(|c| format!("character{c:04}")).collect();
-            (Alphabet { name: name(spec, a), characters }, glyphs)
+    let counts = [("alphabets", spec.alphabets), ("characters", spec.characters), ("drawers", spec.drawers)];
+    if let Some((what, count)) = counts.into_iter().find(|(_, count)| !(1..=10_000).contains(count)) {
+        let message = format!("{count} {what} were asked for, expected 1 to 10000");
+        return Err(Error::input("synthetic alphabets", message));
+    }
+    let alphabets = name::draw_all(spec.seed, spec.alphabets)
+        .into_iter()
+        .map(|name| Alphabet {
+            name,
+            characters: (1..=spec.characters).map(|c| format!("character{c:02}")).collect(),
         })
         .collect();
-    let (alphabets, glyphs): (Vec<_>, Vec<_>) = drawn.into_iter().unzip();
-    Dataset::new(GLYPH_SIZE, alphabets, glyphs.concat())
+    let hands: Vec<Hand> = (1..=spec.drawers).map(|drawer| Hand::draw(spec.seed, drawer as u32)).collect();
+    let glyphs = (0..spec.alphabets)
+        .into_par_iter()
+        .flat_map_iter(|a| draw_alphabet(spec, &hands, a as u32))
+        .collect();
+    Dataset::new((raster::SIDE, raster::SIDE), alphabets, glyphs)
 }
 
-/// An independent generator for each thing that is drawn.
-fn chance(spec: &Spec, [kind, a, c, d]: [usize; 4]) -> ChaCha8Rng {
-    rng(spec.seed, ((kind as u64) << 60) | ((a as u64) << 40) | ((c as u64) << 20) | d as u64)
+/// All glyphs of one alphabet.
+fn draw_alphabet(spec: &Spec, hands: &[Hand], alphabet: u32) -> Vec<Glyph> {
+    let style = style::draw(spec.seed, alphabet);
+    let characters = character::draw_all(spec.seed, alphabet, &style, spec.characters);
+    let mut glyphs = Vec::with_capacity(characters.len() * hands.len());
+    for (character, paths) in (0..).zip(&characters) {
+        for (drawer, hand) in (1..).zip(hands) {
+            let mut dice = Dice::new(spec.seed, Purpose::Glyph, [alphabet, character, drawer]);
+            let pixels = hand.write(paths, &style, &mut dice);
+            glyphs.push(Glyph { alphabet, character, drawer, pixels });
+        }
+    }
+    glyphs
 }
-
-/// A name that can be spoken; the number makes it unique.
-fn name(spec: &Spec, alphabet: usize) -> String {
-    const ONSETS: [&str; 16] =
-        ["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "th", "sh"];
-    const VOWELS: [&str; 7] = ["a", "e", "i", "o", "u", "ai", "ou"];
-    let mut rng = chance(spec, [5, alphabet, 0, 0]);
-    let mut pick = |from: &[&'static str]| from[rng.random_range(0..from.len() as u32) as usize];
-    let syllables: String = (0..3).map(|_| format!("{}{}", pick(&ONSETS), pick(&VOWELS))).collect();
-    let (first, rest) = syllables.split_at(1);
-    format!("{}{rest}_{:02}", first.to_uppercase(), alphabet + 1)
-}
-
-/// Uniform in low..high.
-fn uniform(rng: &mut ChaCha8Rng, low: f64, high: f64) -> f64 {
-    rng.random_range(low..high)
-}
-
-/// About normal, mean 0 and deviation 1: the sum of twelve uniform numbers, less 6.
-fn normal(rng: &mut ChaCha8Rng) -> f64 {
-    (0..12).map(|_| rng.random_range(0.0..1.0)).sum::<f64>() - 6.0
-}
-
-/// True with a probability.
-fn happens(rng: &mut ChaCha8Rng, probability: f64) -> bool {
-    uniform(rng, 0.0, 1.0) < probability
-}
-
-#[cfg(test)]
-mod tests;
