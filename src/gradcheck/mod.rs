@@ -21,14 +21,15 @@
 //! gradient of Σ y: that of batch normalisation is 0 in x, with its variance path or without. And units alone
 //! would not do either: a ReLU that passes only positive gradients is right for every one of them.
 //!
-//! **Why f64.** f is known to some 1e-16 of its size, so c(h) to 1e-16 / h = 1e-12 at the step of 1e-4. In f32
+//! **Why f64.** f is known to some 1e-16 of its size, so c(h) to 1e-16 / h = 1e-12 at a step of 1e-4. In f32
 //! the best that a difference can do is about 1e-3, and many a bug is smaller. The loops are generic, so those
 //! that are checked in f64 are those that train in f32.
 //!
-//! **Which h.** [`STEPS`], the longest first: a step is taken when c(h) and c(2h) agree to the tolerance. A
-//! model has a kink (ReLU, max-pooling) close to nearly every point, and a shorter step passes it by. The
-//! choice looks at the differences alone, never at what they are compared with. Where f is affine in an input,
-//! c(h) is exact at any step: there h = 1 is tried as well and the bar is 1e-11.
+//! **Which h.** [`STEPS`], the longest first: a step is taken when c(h) and c(2h) agree to a tenth of the
+//! tolerance, else the one at which they agree best. A model has a kink (ReLU, max-pooling) close to nearly
+//! every point, and a shorter step passes it by. The choice looks at the differences alone, never at what they
+//! are compared with. Where f is affine in an input, c(h) is exact at any step: there h = 1 is tried as well
+//! and the bar is 1e-11.
 //!
 //! **What else.** Gradients must be added to what is there (f is recorded twice on one tape, and the gradient
 //! must be twice as large), must not depend on which others are wanted, and must come out the same, bit for
@@ -112,8 +113,9 @@ use std::sync::Arc;
 pub const OP_TOLERANCE: f64 = 1e-7;
 /// The largest error that a whole model may show.
 pub const MODEL_TOLERANCE: f64 = 1e-6;
-/// The steps of the differences, in units of max(1, |x|); powers of 2, so that x + h is mostly exact.
-pub const STEPS: [f64; 3] = [1.0 / 8192.0, 1.0 / 65536.0, 1.0 / 1048576.0];
+/// The steps of the differences, in units of max(1, |x|): 2^-13, 2^-15, .., 2^-23, so that x + h is mostly exact.
+pub const STEPS: [f64; 6] =
+    [1.0 / 8192.0, 1.0 / 32768.0, 1.0 / 131072.0, 1.0 / 524288.0, 1.0 / 2097152.0, 1.0 / 8388608.0];
 
 /// The bar where f is affine and the step is 1.
 const LINEAR_TOLERANCE: f64 = 1e-11;

@@ -91,8 +91,8 @@ impl<'a, F: Fn(&mut Tape<f64>, &[Var]) -> Result<Var>> Probe<'a, F> {
         Ok(self.vars.iter().zip(self.inputs).map(gradient).collect())
     }
 
-    /// J_i d by (4 c(h) - c(2h)) / 3, at the first step where c(h) and c(2h) agree to the tolerance, else at
-    /// the one where they agree best.
+    /// J_i d by (4 c(h) - c(2h)) / 3, at the first step where c(h) and c(2h) agree to a tenth of the
+    /// tolerance, else at the one where they agree best.
     pub(super) fn derivative(&mut self, i: usize, d: &Direction, tolerance: f64) -> Result<Vec<f64>> {
         let unit = d.unit(self.inputs[i].values());
         let mut best = (f64::INFINITY, Vec::new());
@@ -103,7 +103,7 @@ impl<'a, F: Fn(&mut Tape<f64>, &[Var]) -> Result<Var>> Probe<'a, F> {
             if doubt < best.0 || best.1.is_empty() {
                 best = (doubt, near.iter().zip(&far).map(|(near, far)| (4.0 * near - far) / 3.0).collect());
             }
-            if doubt <= tolerance {
+            if doubt <= tolerance / 10.0 {
                 break;
             }
         }
