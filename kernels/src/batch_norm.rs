@@ -112,7 +112,7 @@ pub fn batch_norm_backward<E: Element>(
     elementwise::<E, 2, 4, 6, _>(g, GradInput, [grad_output, x], [mean, a, b, c], grad_input, true);
 }
 
-/// sums[c] = Σ f(x, p[c]) over the numbers of channel c; f has the arguments x, then p.
+/// `sums[c] = Σ f(x, p[c])` over the numbers of channel c; f has the arguments x, then p.
 fn channel_sums<E: Element, const N: usize, const P: usize, const T: usize, F: Map<E, T>>(
     g: &BatchNorm,
     f: F,

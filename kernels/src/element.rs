@@ -69,7 +69,7 @@ pub trait Element:
     /// Runs a kernel with the vectors of an instruction set.
     fn dispatch_at<K: Kernel<Self>>(level: Level, kernel: K) -> K::Output;
 
-    /// This thread's spare buffers, for [`crate::scratch`].
+    /// This thread's spare buffers, for the module `scratch`.
     fn spare() -> &'static LocalKey<RefCell<Vec<Vec<Self>>>>;
 }
 

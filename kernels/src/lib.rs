@@ -38,7 +38,7 @@ fn partial_count(items: usize) -> usize {
     items.clamp(1, 32)
 }
 
-/// target[i] += Σ_part sums[part * stride + start + i], parts in order.
+/// `target[i] += Σ_part sums[part * stride + start + i]`, parts in order.
 fn add_partials<E: Element>(sums: &[E], stride: usize, start: usize, target: &mut [E]) {
     for part in sums.chunks(stride.max(1)) {
         let part = &part[start..start + target.len()];

@@ -57,7 +57,7 @@ pub fn max_pool2d_forward<E: Element>(g: &Pool2d, x: &[E], y: &mut [E], argmax: 
         .for_each(|((y, argmax), x)| dispatch(MaxForward { g, x, y, argmax }));
 }
 
-/// dx[argmax] += dy.
+/// `dx[argmax] += dy`.
 pub fn max_pool2d_backward<E: Element>(g: &Pool2d, argmax: &[u32], grad_output: &[E], grad_input: &mut [E]) {
     g.check(grad_input.len(), grad_output.len());
     assert!(argmax.len() == grad_output.len(), "pool2d: argmax has another size");

@@ -79,7 +79,7 @@ pub fn blocks(level: Level, rows: usize) -> impl Iterator<Item = std::ops::Range
     (0..count).map(move |b| b * rows / count..(b + 1) * rows / count)
 }
 
-/// Packs A for [`multiply`]: block after block, in a block k after k, the block's numbers side by side.
+/// Packs A for [`Multiply`]: block after block, in a block k after k, the block's numbers side by side.
 /// `a(i, k)` is the number for row i of C and row k of X; `out` holds `rows * depth`.
 pub fn pack<E: Element>(
     level: Level,
@@ -110,7 +110,7 @@ pub enum Init<'a, E> {
     Add,
 }
 
-/// One block of rows of C[i][p] = init + Σ_k A[k][i] X[k][p], for every p of the rows X.
+/// One block of rows of `C[i][p] = init + Σ_k A[k][i] X[k][p]`, for every p of the rows X.
 pub struct Multiply<'a, E> {
     /// One block as [`pack`] makes it: depth x height.
     pub packed: &'a [E],
@@ -249,7 +249,7 @@ unsafe fn load<E: Element, S: Simd<E>, const PARTIAL: bool>(s: S, at: *const E, 
     unsafe { if PARTIAL { s.load_partial(at, n) } else { s.load(at) } }
 }
 
-/// G[i][k] += Σ_p Y[i][p] X[k][p].
+/// `G[i][k] += Σ_p Y[i][p] X[k][p]`.
 pub struct Dots<'a, E> {
     /// Y; its rows are as long as those of X.
     pub left: Rows<'a, E>,

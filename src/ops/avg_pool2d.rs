@@ -1,6 +1,6 @@
-//! Average pooling: y[n,c,i,j] = the mean of the window of x[n,c] that begins at (i s_h, j s_w).
+//! Average pooling: `y[n,c,i,j]` = the mean of the window of `x[n,c]` that begins at (i s_h, j s_w).
 //!
-//! Every pixel of the window has the same share, so dx[pixel] += dy / (K_h K_w), once for each window that the
+//! Every pixel of the window has the same share, so `dx[pixel] += dy / (K_h K_w)`, once for each window that the
 //! pixel lies in. Windows lie wholly inside, an odd last row or column is dropped.
 
 use super::max_pool2d::{POOL_CASES, pool_sizes};

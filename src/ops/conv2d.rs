@@ -7,7 +7,7 @@
 //! H_out = floor((H + 2 p_h - K_h) / s_h) + 1, W_out likewise; x is 0 outside of the image
 //! ```
 //!
-//! Each product w x in that sum sends dy[n,o,i,j] times its other factor back to each of its factors, so
+//! Each product w x in that sum sends `dy[n,o,i,j]` times its other factor back to each of its factors, so
 //!
 //! ```text
 //! dw[o,c,u,v] = Σ_{n,i,j} dy[n,o,i,j] x[n,c, i s_h + u - p_h, j s_w + v - p_w]

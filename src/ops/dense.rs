@@ -1,6 +1,6 @@
 //! Dense layer: y = x W^T + b with x (N, F), weight (O, F), bias (O), y (N, O).
 //!
-//! y[n,o] depends on x[n,f] through W[o,f] alone, so
+//! `y[n,o]` depends on `x[n,f]` through `W[o,f]` alone, so
 //!
 //! ```text
 //! dx[n,f] = Σ_o dy[n,o] W[o,f]       dx = dy W

@@ -55,7 +55,7 @@ pub(super) fn squared_distance<E: Element>(a: &[E], b: &[E]) -> E {
     sum_chunk(SquaredDifference, [a, b])
 }
 
-/// da += factor[n] (a - b), db -= the same.
+/// `da += factor[n] (a - b)`, db -= the same.
 fn add_differences<E: Element>(
     inputs: &[&Tensor<E>],
     grad_inputs: &mut [Option<Tensor<E>>],

@@ -1,4 +1,4 @@
-//! Max-pooling: y[n,c,i,j] = the largest of the window of x[n,c] that begins at (i s_h, j s_w).
+//! Max-pooling: `y[n,c,i,j]` = the largest of the window of `x[n,c]` that begins at (i s_h, j s_w).
 //!
 //! The largest moves with its own pixel and with no other, so all of dy goes to where the maximum stood:
 //!

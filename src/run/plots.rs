@@ -26,7 +26,7 @@ pub fn loss_curves(history: &[EpochMetrics]) -> Result<String> {
 /// # Errors
 /// When the picture cannot be drawn.
 pub fn accuracy_curves(history: &[EpochMetrics]) -> Result<String> {
-    curves("Accuracy", history, |m| m.accuracy, |m| m.val_accuracy, Some((0.5, 1.0)))
+    curves("Accuracy", history, |m| m.accuracy, |m| m.val_accuracy, Some((0.5, 0.6)))
 }
 
 /// How the answers fall: rows are the truth, columns the answer, shades the share of the row.
@@ -77,7 +77,7 @@ fn draw_curves(
     let least = values().fold(least, f32::min);
     let most = values().fold(most, f32::max);
     // A little air above, and never an empty range.
-    let most = if range.is_some() { most } else { most + 0.05 * (most - least).max(1e-6) };
+    let most = most + 0.05 * (most - least).max(1e-6);
     let epochs = history.last().map_or(1, |m| m.epoch).max(2);
     let mut chart = ChartBuilder::on(&area)
         .margin(16)
@@ -155,7 +155,7 @@ fn draw_confusion(svg: &mut String, name: &str, confusion: &Confusion) -> Drawn 
                 TRAINING.mix(0.85 * share).filled(),
             ))?;
             area.draw(&Rectangle::new([(x, y), (x + width, y + height)], WHITE.stroke_width(3)))?;
-            let ink = if share > 0.6 { WHITE } else { INK };
+            let ink = if share > 0.75 { WHITE } else { INK };
             let text = |size: i32| centred(size).color(&ink);
             area.draw(&Text::new(count.to_string(), (x + width / 2, middle - 12), text(24)))?;
             area.draw(&Text::new(format!("{:.1} %", 100.0 * share), (x + width / 2, middle + 18), text(15)))?;

@@ -20,7 +20,7 @@
 //! and let output position (i, j) stand at i S + j. Then row (c, u, v) of columns is the image itself, read
 //! from pixel (c, u, v) on; the k_w - 1 positions at the end of each row mean nothing, and are left out when
 //! the result is copied to its place (forward), or are zeros in dy (backward). dx becomes a gather, the
-//! same product once more with dy in the image's role: dx[c, q] = Σ w[o,c,u,v] dy[o, q - u S - v]. This
+//! same product once more with dy in the image's role: `dx[c, q] = Σ w[o,c,u,v] dy[o, q - u S - v]`. This
 //! minus is all that is left of the famous flip.
 //!
 //! With a stride, im2col is done for a band at a time, and col2im likewise.
