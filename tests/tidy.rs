@@ -16,7 +16,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("data", &[]),
     ("recipes", &["data", "nn"]),
     ("evaluate", &["data", "nn", "tensor"]),
-    ("train", &["data", "evaluate", "nn", "recipes", "tape", "tensor"]),
+    ("train", &["data", "evaluate", "nn", "ops", "recipes", "tape", "tensor"]),
     ("run", &["data", "evaluate", "nn", "recipes", "tensor", "train"]),
 ];
 

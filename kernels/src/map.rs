@@ -92,6 +92,17 @@ impl<E: Element> Map<E, 2> for Product {
     }
 }
 
+/// dy where y > 0, else 0: a ReLU's gradient, told by its output.
+#[derive(Clone, Copy)]
+pub struct WherePositive;
+impl<E: Element> Map<E, 2> for WherePositive {
+    #[inline(always)]
+    fn apply<S: Simd<E>>(self, s: S, [y, dy]: [S::V; 2]) -> S::V {
+        let zero = s.splat(E::ZERO);
+        s.select_gt(y, zero, dy, zero)
+    }
+}
+
 /// The precondition of every loop here: all slices are `len` long.
 fn same_length<E, const N: usize>(inputs: &[&[E]; N], len: usize) -> usize {
     assert!(inputs.iter().all(|x| x.len() == len), "elementwise: slices of different lengths");

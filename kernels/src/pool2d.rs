@@ -150,7 +150,7 @@ fn max_rows<E: Element>(job: MaxForward<'_, E>) {
 
 /// The new one if it is larger than the best so far, or no number.
 #[inline(always)]
-fn larger<E: Element>(new: (E, u32), best: (E, u32)) -> (E, u32) {
+pub(crate) fn larger<E: Element, I>(new: (E, I), best: (E, I)) -> (E, I) {
     let wins = (new.0 > best.0) | new.0.is_nan();
     (if wins { new.0 } else { best.0 }, if wins { new.1 } else { best.1 })
 }

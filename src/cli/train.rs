@@ -92,6 +92,9 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         Protocol { set: &set, split: &split, unseen: None, pairs: CLOSING_PAIRS, seed: recipe.seed };
     let evaluation = evaluate_sets(&mut trained.model, trained.threshold, &protocol)?;
     write_pictures(&directory, &trained.history, &evaluation)?;
+    if !arguments.quiet && recipe.keep_best {
+        note(format_args!("Kept the weights of epoch {}, the best on the held-out alphabets.", trained.kept));
+    }
     print(evaluation.to_string().trim_end())?;
     print(format_args!("Model, metrics and pictures: {}", directory.path().display()))
 }

@@ -81,6 +81,19 @@ impl<E: Element> Model<E> {
         self.tape.truncate(self.mark);
     }
 
+    /// A copy of every parameter's value, in order.
+    pub fn values(&self) -> Vec<Tensor<E>> {
+        self.parameters().map(|(_, var)| self.tape.value(var).clone()).collect()
+    }
+
+    /// Puts back what [`Model::values`] gave, and forgets what was computed.
+    pub fn set_values(&mut self, values: Vec<Tensor<E>>) {
+        self.forget();
+        for (&var, value) in self.vars.iter().flatten().zip(values) {
+            *self.tape.value_mut(var) = value;
+        }
+    }
+
     /// See [`Architecture::pair_loss`].
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use super::shapes::same_shapes;
 use crate::Result;
 use crate::tape::{Node, Op, Saved};
 use crate::tensor::{Element, Shape, Tensor};
-use twinglyph_kernels::map::{Map, map, map_add};
+use twinglyph_kernels::map::{Map, WherePositive, map, map_add};
 use twinglyph_kernels::{math, simd::Simd};
 
 /// y = max(x, 0).
@@ -73,7 +73,7 @@ macro_rules! activation {
     };
 }
 
-activation!(Relu, "relu", ReluGradient, away_from_zero);
+activation!(Relu, "relu", WherePositive, away_from_zero);
 activation!(Tanh, "tanh", TanhGradient, tensor);
 activation!(Sigmoid, "sigmoid", SigmoidGradient, tensor);
 
@@ -95,17 +95,6 @@ impl<E: Element> Map<E, 1> for Sigmoid {
     #[inline(always)]
     fn apply<S: Simd<E>>(self, s: S, [x]: [S::V; 1]) -> S::V {
         math::sigmoid(s, x)
-    }
-}
-
-/// dy where y > 0: the output tells as well as the input on which side of the kink it was.
-#[derive(Clone, Copy)]
-struct ReluGradient;
-impl<E: Element> Map<E, 2> for ReluGradient {
-    #[inline(always)]
-    fn apply<S: Simd<E>>(self, s: S, [y, dy]: [S::V; 2]) -> S::V {
-        let zero = s.splat(E::ZERO);
-        s.select_gt(y, zero, dy, zero)
     }
 }
 

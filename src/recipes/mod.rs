@@ -41,6 +41,8 @@ pub struct Recipe {
     pub seed: u64,
     /// Pairs of held-out alphabets on which every epoch is validated and the threshold is chosen.
     pub validation_pairs: usize,
+    /// Keep the weights of the epoch with the highest ROC AUC on the held-out alphabets, not those of the last.
+    pub keep_best: bool,
     /// Alphabets held out from training, by name; chosen by the seed where there are none.
     pub hold_out: Vec<String>,
     /// Folders and archives to learn from; synthetic alphabets where there are none.
@@ -81,6 +83,7 @@ impl Default for Recipe {
             learning_rate: 1e-3,
             seed: 1,
             validation_pairs: 2000,
+            keep_best: true,
             hold_out: Vec::new(),
             data: Vec::new(),
             synthetic: Synthetic::default(),

@@ -105,11 +105,19 @@ impl RunDirectory {
     /// # Errors
     /// When they cannot be written.
     pub fn write_metrics(&self, history: &[EpochMetrics]) -> Result<()> {
-        let mut csv = String::from("epoch,loss,accuracy,val_loss,val_accuracy,threshold,learning_rate\n");
+        let mut csv =
+            String::from("epoch,loss,accuracy,val_loss,val_accuracy,val_auc,threshold,learning_rate\n");
         for m in history {
             csv += &format!(
-                "{},{},{},{},{},{},{}\n",
-                m.epoch, m.loss, m.accuracy, m.val_loss, m.val_accuracy, m.threshold, m.learning_rate
+                "{},{},{},{},{},{},{},{}\n",
+                m.epoch,
+                m.loss,
+                m.accuracy,
+                m.val_loss,
+                m.val_accuracy,
+                m.val_auc,
+                m.threshold,
+                m.learning_rate
             );
         }
         self.write("metrics.csv", csv.as_bytes())

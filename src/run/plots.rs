@@ -176,6 +176,7 @@ mod tests {
             accuracy: 0.6,
             val_loss: loss * 1.1,
             val_accuracy: 0.55,
+            val_auc: 0.57,
             threshold: 0.5,
             learning_rate: 1e-3,
         }

@@ -11,6 +11,7 @@ use crate::evaluate::metrics::best_threshold;
 use crate::nn::{Adam, AdamSettings, Loss, Model};
 use crate::random::rng;
 use crate::recipes::Recipe;
+use crate::tensor::Tensor;
 use crate::{Error, Result};
 use batch::Batch;
 use serde::Serialize;
@@ -29,6 +30,8 @@ pub struct EpochMetrics {
     pub val_loss: f32,
     /// On the fixed pairs of held-out alphabets.
     pub val_accuracy: f32,
+    /// Area under the ROC curve on the same pairs.
+    pub val_auc: f32,
     /// The threshold that gave `val_accuracy`.
     pub threshold: f32,
     /// Adam's step size.
@@ -48,10 +51,12 @@ pub trait Observer {
 
 /// A trained model.
 pub struct Trained {
-    /// The model after the last step.
+    /// The model of the epoch that the recipe keeps.
     pub model: Model<f32>,
     /// Pairs at most this far apart are of one alphabet; chosen on the held-out alphabets.
     pub threshold: f32,
+    /// The epoch that was kept, from 1.
+    pub kept: u32,
     /// One entry an epoch.
     pub history: Vec<EpochMetrics>,
 }
@@ -83,7 +88,8 @@ pub fn train(
     let mut adam =
         Adam::new(&model, AdamSettings { learning_rate: recipe.learning_rate, ..AdamSettings::default() });
     let mut rng = rng(recipe.seed, BATCHES);
-    let mut history = Vec::with_capacity(recipe.epochs);
+    let mut history: Vec<EpochMetrics> = Vec::with_capacity(recipe.epochs);
+    let mut best: Option<(EpochMetrics, Vec<Tensor<f32>>)> = None;
     for epoch in 1..=recipe.epochs {
         let mut loss_sum = 0.0f64;
         let (mut distances, mut same) = (Vec::new(), Vec::new());
@@ -110,13 +116,20 @@ pub fn train(
             accuracy: best_threshold(&distances, &same).map_or(f32::NAN, |best| best.accuracy as f32),
             val_loss: val.loss,
             val_accuracy: val.accuracy,
+            val_auc: val.auc,
             threshold: val.threshold,
             learning_rate: recipe.learning_rate as f32,
         };
         observer.epoch(&metrics)?;
         history.push(metrics);
+        let better = best.as_ref().is_none_or(|(best, _)| metrics.val_auc > best.val_auc);
+        if !recipe.keep_best || better {
+            best = Some((metrics, model.values()));
+        }
     }
-    model.forget();
-    let threshold = history.last().map_or(f32::NAN, |last| last.threshold);
-    Ok(Trained { model, threshold, history })
+    let Some((kept, values)) = best else {
+        return Err(Error::input("epochs", "expected at least one"));
+    };
+    model.set_values(values);
+    Ok(Trained { model, threshold: kept.threshold, kept: kept.epoch, history })
 }

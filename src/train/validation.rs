@@ -3,10 +3,12 @@
 use crate::Result;
 use crate::data::Dataset;
 use crate::data::sampler::{Pair, PairSampler, Triplet, TripletSampler};
-use crate::evaluate::metrics::best_threshold;
+use crate::evaluate::metrics::{best_threshold, roc_auc};
 use crate::nn::{Loss, Model};
+use crate::ops::{ContrastiveLoss, TripletLoss};
 use crate::random::rng;
 use crate::recipes::Recipe;
+use crate::tensor::Tensor;
 
 /// Streams of chance: the pairs and triplets are the same whatever the training draws.
 const PAIRS: u64 = 2;
@@ -17,13 +19,14 @@ pub(super) struct Validation {
     glyphs: Vec<usize>,
     pairs: Vec<Pair>,
     triplets: Vec<Triplet>,
-    margin: f32,
+    margin: f64,
 }
 
 /// What the held-out alphabets say of a model.
 pub(super) struct Measured {
     pub(super) loss: f32,
     pub(super) accuracy: f32,
+    pub(super) auc: f32,
     pub(super) threshold: f32,
 }
 
@@ -40,7 +43,7 @@ impl Validation {
         glyphs.extend(triplets.iter().flat_map(|t| [t.anchor, t.positive, t.negative]));
         glyphs.sort_unstable();
         glyphs.dedup();
-        Ok(Validation { glyphs, pairs, triplets, margin: recipe.margin as f32 })
+        Ok(Validation { glyphs, pairs, triplets, margin: recipe.margin })
     }
 
     pub(super) fn measure(&self, model: &mut Model<f32>, set: &Dataset) -> Result<Measured> {
@@ -51,30 +54,57 @@ impl Validation {
         let pairs: Vec<_> = self.pairs.iter().map(|pair| (row(pair.left), row(pair.right))).collect();
         let distances = model.distances(&embeddings, &pairs)?;
         let same: Vec<bool> = self.pairs.iter().map(|pair| pair.same).collect();
-        let width = embeddings.dims()[1];
-        let squared = |a: usize, b: usize| -> f32 {
-            let side = |glyph| &embeddings.values()[row(glyph) * width..][..width];
-            side(a).iter().zip(side(b)).map(|(a, b)| (a - b) * (a - b)).sum()
-        };
-        let loss = if self.triplets.is_empty() {
-            let term =
-                |(d, same): (&f32, &bool)| if *same { d * d } else { (self.margin - d).max(0.0).powi(2) };
-            mean(distances.iter().zip(&same).map(term))
-        } else {
-            mean(self.triplets.iter().map(|t| {
-                (squared(t.anchor, t.positive) - squared(t.anchor, t.negative) + self.margin).max(0.0)
-            }))
+        let loss = match self.triplets[..] {
+            [] => contrastive_loss(model, self.margin, &distances, &same)?,
+            _ => triplet_loss(
+                model,
+                self.margin,
+                &embeddings,
+                |i| {
+                    let triplet = &self.triplets[i];
+                    [triplet.anchor, triplet.positive, triplet.negative].map(row)
+                },
+                self.triplets.len(),
+            )?,
         };
         let best = best_threshold(&distances, &same);
         Ok(Measured {
             loss,
+            auc: roc_auc(&distances, &same).map_or(f32::NAN, |auc| auc as f32),
             accuracy: best.as_ref().map_or(f32::NAN, |best| best.accuracy as f32),
             threshold: best.map_or(f32::NAN, |best| best.threshold),
         })
     }
 }
 
-fn mean(values: impl ExactSizeIterator<Item = f32>) -> f32 {
-    let count = values.len() as f64;
-    (values.map(f64::from).sum::<f64>() / count) as f32
+fn contrastive_loss(model: &mut Model<f32>, margin: f64, distances: &[f32], same: &[bool]) -> Result<f32> {
+    let column = [distances.len(), 1];
+    let tape = model.tape_mut();
+    let distance = tape.constant_with(column, |values| values.copy_from_slice(distances));
+    let same = tape.constant_with(column, |values| {
+        values.iter_mut().zip(same).for_each(|(value, &same)| *value = f32::from(u8::from(same)));
+    });
+    let loss = tape.apply(ContrastiveLoss { margin }, &[distance, same])?;
+    Ok(tape.value(loss).values()[0])
+}
+
+/// The loss of `count` triplets whose rows of `embeddings` are `rows(i)`.
+fn triplet_loss(
+    model: &mut Model<f32>,
+    margin: f64,
+    embeddings: &Tensor<f32>,
+    rows: impl Fn(usize) -> [usize; 3],
+    count: usize,
+) -> Result<f32> {
+    let width = embeddings.dims()[1];
+    let tape = model.tape_mut();
+    let sides = [0, 1, 2].map(|side| {
+        tape.constant_with([count, width], |values| {
+            for (i, value) in values.chunks_mut(width).enumerate() {
+                value.copy_from_slice(&embeddings.values()[rows(i)[side] * width..][..width]);
+            }
+        })
+    });
+    let loss = tape.apply(TripletLoss { margin }, &sides)?;
+    Ok(tape.value(loss).values()[0])
 }

@@ -2,8 +2,8 @@
 
 use super::Geometry;
 use super::plan::{BAND, Plan};
-use crate::map::{Identity, Map, sum_chunk};
-use crate::simd::{Level, Simd, dispatch};
+use crate::map::{Identity, WherePositive, sum_chunk};
+use crate::simd::{Level, dispatch};
 use crate::tile::{Dots, Init, Multiply, Rows, blocks, pack};
 use crate::{Element, add_partials, partial_count, scratch};
 use rayon::prelude::*;
@@ -121,7 +121,7 @@ impl<'a, E: Element> Upstream<'a, E> {
                 Upstream::Full(dy) => sum_chunk(Identity, [&dy[o * g.positions()..][..g.positions()]]),
                 Upstream::Pooled { grad, y, .. } => {
                     let range = o * grad.len() / planes..(o + 1) * grad.len() / planes;
-                    sum_chunk(Passed, [&y[range.clone()], &grad[range]])
+                    sum_chunk(WherePositive, [&y[range.clone()], &grad[range]])
                 }
             };
         }
@@ -133,17 +133,6 @@ impl<'a, E: Element> Upstream<'a, E> {
             Upstream::Full(dy) => dy,
             Upstream::Pooled { .. } => unreachable!("the fused form has stride 1 and spreads dy"),
         }
-    }
-}
-
-/// dy where the ReLU let y through.
-#[derive(Clone, Copy)]
-struct Passed;
-impl<E: Element> Map<E, 2> for Passed {
-    #[inline(always)]
-    fn apply<S: Simd<E>>(self, s: S, [y, dy]: [S::V; 2]) -> S::V {
-        let zero = s.splat(E::ZERO);
-        s.select_gt(y, zero, dy, zero)
     }
 }
 

@@ -10,6 +10,7 @@
 use super::Geometry;
 use super::backward::{Gradients, Upstream, backward};
 use super::plan::Plan;
+use crate::pool2d::larger;
 use crate::simd::{Kernel, Level, Simd, dispatch};
 use crate::tile::{Init, Multiply, blocks, pack};
 use crate::{Element, scratch};
@@ -117,13 +118,6 @@ impl<E: Element> Kernel<E> for Pool<'_, E> {
             *winner = at;
         }
     }
-}
-
-/// The new one if it is larger than the best so far, or no number.
-#[inline(always)]
-fn larger<E: Element>(new: (E, u8), best: (E, u8)) -> (E, u8) {
-    let wins = (new.0 > best.0) | new.0.is_nan();
-    (if wins { new.0 } else { best.0 }, if wins { new.1 } else { best.1 })
 }
 
 /// Two rows of dy from one row of the pooled gradient: each number goes to its winner, where the ReLU let it pass.
