@@ -3,6 +3,7 @@
 
 mod convolution;
 mod elementwise;
+mod fused;
 mod losses;
 mod normalisation;
 mod pooling;
@@ -36,6 +37,7 @@ pub fn zoo() -> Vec<Specimen> {
         normalisation::specimens(),
         pooling::specimens(),
         elementwise::specimens(),
+        fused::specimens(),
         losses::specimens(),
     ]
     .into_iter()
