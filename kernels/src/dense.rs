@@ -9,7 +9,7 @@
 
 use crate::map::{Identity, map_add};
 use crate::simd::Level;
-use crate::tile::{Dots, Init, Multiply, Rows, blocks, pack};
+use crate::tile::{Dots, Init, Multiply, Rows, block_height, blocks, pack};
 use crate::{Element, scratch};
 use rayon::prelude::*;
 
@@ -74,10 +74,10 @@ pub fn dense_backward_input<E: Element>(g: &Dense, weight: &[E], grad_output: &[
     g.check(grad_input.len(), weight.len(), grad_output.len());
     let level = Level::current();
     let mut packed = scratch::any::<E>(g.rows * g.outputs);
-    pack(level, g.rows, g.outputs, |n, o| grad_output[n * g.outputs + o], &mut packed);
+    pack(block_height(level), g.rows, g.outputs, |n, o| grad_output[n * g.outputs + o], &mut packed);
     let offsets = Dense::offsets(g.outputs, g.inputs);
     let rows = Rows::new(weight, &offsets, g.inputs);
-    let blocks: Vec<_> = blocks(level, g.rows).collect();
+    let blocks: Vec<_> = blocks(block_height(level), g.rows).collect();
     let mut parts = Vec::with_capacity(blocks.len());
     let mut rest = grad_input;
     for block in blocks {
@@ -96,7 +96,7 @@ pub fn dense_backward_weight<E: Element>(g: &Dense, x: &[E], grad_output: &[E], 
     g.check(x.len(), grad_weight.len(), grad_output.len());
     let level = Level::current();
     let mut packed = scratch::any::<E>(g.rows * g.outputs);
-    pack(level, g.outputs, g.rows, |o, n| grad_output[n * g.outputs + o], &mut packed);
+    pack(block_height(level), g.outputs, g.rows, |o, n| grad_output[n * g.outputs + o], &mut packed);
     let offsets = Dense::offsets(g.rows, g.inputs);
     let rows = Rows::new(x, &offsets, g.inputs);
     // A task has one stretch of features of every row of dW.
@@ -110,7 +110,7 @@ pub fn dense_backward_weight<E: Element>(g: &Dense, x: &[E], grad_output: &[E], 
     stretches.into_par_iter().enumerate().for_each(|(chunk, mut stretch)| {
         let len = stretch[0].len();
         let mut tile = scratch::any::<E>(8 * len);
-        for block in blocks(level, g.outputs) {
+        for block in blocks(block_height(level), g.outputs) {
             let packed = &packed[block.start * g.rows..block.end * g.rows];
             let rows = rows.window(chunk * CHUNK, len);
             E::dispatch_at(level, Multiply { packed, rows, init: Init::Zero, out: &mut tile, stride: len });

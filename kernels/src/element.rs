@@ -66,6 +66,9 @@ pub trait Element:
         if self > other { self } else { other }
     }
 
+    /// A whole number from 0 to 255 as a byte.
+    fn small_whole(self) -> u8;
+
     /// Runs a kernel with the vectors of an instruction set.
     fn dispatch_at<K: Kernel<Self>>(level: Level, kernel: K) -> K::Output;
 
@@ -109,6 +112,12 @@ macro_rules! element {
             #[inline(always)]
             fn is_finite(self) -> bool {
                 $t::is_finite(self)
+            }
+
+            #[inline(always)]
+            fn small_whole(self) -> u8 {
+                // Adding this much leaves the whole number in the lowest bits.
+                (self + $rounder).to_bits() as u8
             }
 
             fn dispatch_at<K: Kernel<$t>>(level: Level, kernel: K) -> K::Output {

@@ -16,6 +16,7 @@ mod element;
 pub mod map;
 pub mod math;
 mod pool2d;
+pub mod probe;
 pub mod reference;
 mod scratch;
 pub mod simd;
@@ -26,7 +27,7 @@ pub use batch_norm::{
     BatchNorm, batch_norm_apply, batch_norm_backward, batch_norm_channel_sums, batch_norm_statistics,
 };
 pub use conv2d::{
-    Geometry, Gradients, conv2d_backward, conv2d_forward, conv2d_relu_max_pool_backward,
+    Geometry, Gradients, NO_WINNER, conv2d_backward, conv2d_forward, conv2d_relu_max_pool_backward,
     conv2d_relu_max_pool_forward, pooled_size,
 };
 pub use dense::{Dense, dense_backward_bias, dense_backward_input, dense_backward_weight, dense_forward};

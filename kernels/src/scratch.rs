@@ -3,22 +3,31 @@
 use crate::Element;
 use std::ops::{Deref, DerefMut};
 
-/// A borrowed buffer; it goes back to its thread's store when dropped.
-pub struct Scratch<E: Element>(Vec<E>);
+/// A borrowed buffer; it goes back to its thread's store when dropped. It begins at a multiple of 64 bytes, so that
+/// the widest vectors can be aligned.
+pub struct Scratch<E: Element> {
+    buffer: Vec<E>,
+    start: usize,
+}
+
+/// Bytes of a line of the cache, and of the widest vector.
+const LINE: usize = 64;
 
 /// A buffer of `len` zeros.
 pub fn zeros<E: Element>(len: usize) -> Scratch<E> {
-    let mut buffer = spare(len);
-    buffer.clear();
-    buffer.resize(len, E::ZERO);
-    Scratch(buffer)
+    let mut scratch = any(len);
+    scratch.fill(E::ZERO);
+    scratch
 }
 
 /// A buffer of `len` numbers of whatever value.
 pub fn any<E: Element>(len: usize) -> Scratch<E> {
-    let mut buffer = spare(len);
-    buffer.resize(len, E::ZERO);
-    Scratch(buffer)
+    let room = len + LINE / size_of::<E>();
+    let mut buffer = spare(room);
+    buffer.resize(room, E::ZERO);
+    let start = buffer.as_ptr().align_offset(LINE);
+    buffer.truncate(start + len);
+    Scratch { buffer, start }
 }
 
 /// This thread's smallest spare buffer that is large enough, else its largest.
@@ -32,7 +41,7 @@ fn spare<E: Element>(len: usize) -> Vec<E> {
 
 impl<E: Element> Drop for Scratch<E> {
     fn drop(&mut self) {
-        let buffer = std::mem::take(&mut self.0);
+        let buffer = std::mem::take(&mut self.buffer);
         // A thread that is ending has no store left; the buffer is then simply freed.
         let _ = E::spare().try_with(|spare| {
             let mut spare = spare.borrow_mut();
@@ -45,12 +54,12 @@ impl<E: Element> Drop for Scratch<E> {
 impl<E: Element> Deref for Scratch<E> {
     type Target = [E];
     fn deref(&self) -> &[E] {
-        &self.0
+        &self.buffer[self.start..]
     }
 }
 
 impl<E: Element> DerefMut for Scratch<E> {
     fn deref_mut(&mut self) -> &mut [E] {
-        &mut self.0
+        &mut self.buffer[self.start..]
     }
 }

@@ -58,37 +58,47 @@ impl<'a, E: Element> Rows<'a, E> {
         self.offsets.len()
     }
 
+    /// Elements of a row.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Rows without elements.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Row k from element p on. In bounds for p <= len, by `new` and `window`.
     #[inline(always)]
-    fn pointer(&self, k: usize, p: usize) -> *const E {
+    pub(crate) fn pointer(&self, k: usize, p: usize) -> *const E {
         self.base.as_ptr().wrapping_add(self.offsets[k] + self.start + p)
     }
 }
 
-/// The largest M of the tiles at a level: how many rows of C a block of [`pack`] holds.
-fn block_height(level: Level) -> usize {
+/// The largest M of [`Multiply`]'s tiles at a level.
+pub fn block_height(level: Level) -> usize {
     match level {
         Level::Avx512 => 8,
         Level::Avx2 | Level::Portable => 4,
     }
 }
 
-/// The rows of C, `0..rows`, in blocks as even as they come: 10 rows are 5 + 5, not 8 + 2.
-pub fn blocks(level: Level, rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
-    let count = rows.div_ceil(block_height(level));
+/// The rows of C, `0..rows`, in blocks of at most `height`, as even as they come: 10 rows are 5 + 5, not 8 + 2.
+pub fn blocks(height: usize, rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let count = rows.div_ceil(height);
     (0..count).map(move |b| b * rows / count..(b + 1) * rows / count)
 }
 
-/// Packs A for [`Multiply`]: block after block, in a block k after k, the block's numbers side by side.
+/// Packs A for [`Multiply`] in [`blocks`]: block after block, in a block k after k, the block's numbers side by side.
 /// `a(i, k)` is the number for row i of C and row k of X; `out` holds `rows * depth`.
 pub fn pack<E: Element>(
-    level: Level,
+    height: usize,
     rows: usize,
     depth: usize,
     a: impl Fn(usize, usize) -> E,
     out: &mut [E],
 ) {
-    for block in blocks(level, rows) {
+    for block in blocks(height, rows) {
         let height = block.len();
         let packed = &mut out[block.start * depth..block.end * depth];
         for (k, column) in packed.chunks_exact_mut(height).enumerate() {

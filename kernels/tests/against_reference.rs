@@ -120,7 +120,7 @@ fn fused_convolution_agrees<E: Element>() {
             (numbers.vec::<E>(g.input_len()), numbers.vec::<E>(g.weight_len()), numbers.vec::<E>(g.filters));
         let planes = g.images * g.filters;
         let (mut y, mut winner) = (vec![E::ONE; planes * h * w], vec![9; planes * h * w]);
-        conv2d_relu_max_pool_forward(&g, &x, &weight, Some(&bias), &mut y, &mut winner);
+        conv2d_relu_max_pool_forward(&g, &x, &weight, &bias, &mut y, &mut winner);
         // The same, one after the other.
         let mut full = vec![E::ZERO; g.output_len()];
         reference::conv2d_forward(&g, &x, &weight, Some(&bias), &mut full);
@@ -135,7 +135,7 @@ fn fused_convolution_agrees<E: Element>() {
         let (mut fast, mut twin) = (start.clone(), start);
         let [dx, dw, db] = &mut fast;
         let grads = Gradients { input: Some(dx), weight: Some(dw), bias: Some(db) };
-        conv2d_relu_max_pool_backward(&g, &x, &weight, (&y, &winner), &dy, grads);
+        conv2d_relu_max_pool_backward(&g, &x, &weight, &winner, &dy, grads);
         let passed: Vec<E> =
             dy.iter().zip(&slow).map(|(dy, y)| if *y > E::ZERO { *dy } else { E::ZERO }).collect();
         let mut full = vec![E::ZERO; g.output_len()];

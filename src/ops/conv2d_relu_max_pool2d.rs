@@ -56,7 +56,7 @@ impl<E: Element> Op<E> for Conv2dReluMaxPool2d {
         let [x, weight, bias] = [0, 1, 2].map(|i| inputs[i].values());
         saved.bytes.resize(output.values().len(), 0);
         let y = output.values_mut();
-        kernels::conv2d_relu_max_pool_forward(&g, x, weight, Some(bias), y, &mut saved.bytes);
+        kernels::conv2d_relu_max_pool_forward(&g, x, weight, bias, y, &mut saved.bytes);
     }
 
     fn vjp(&self, node: Node<'_, E>, grad_output: &Tensor<E>, grad_inputs: &mut [Option<Tensor<E>>]) {
@@ -66,8 +66,8 @@ impl<E: Element> Op<E> for Conv2dReluMaxPool2d {
         let mut wanted = grad_inputs.iter_mut().map(|grad| grad.as_mut().map(|grad| grad.values_mut()));
         let mut next = || wanted.next().flatten();
         let grads = Gradients { input: next(), weight: next(), bias: next() };
-        let forward = (node.output.values(), &node.saved.bytes[..]);
-        kernels::conv2d_relu_max_pool_backward(&g, x, weight, forward, grad_output.values(), grads);
+        let winner = &node.saved.bytes[..];
+        kernels::conv2d_relu_max_pool_backward(&g, x, weight, winner, grad_output.values(), grads);
     }
 }
 

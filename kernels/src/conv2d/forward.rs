@@ -3,7 +3,7 @@
 use super::Geometry;
 use super::plan::Plan;
 use crate::simd::Level;
-use crate::tile::{Init, Multiply, blocks, pack};
+use crate::tile::{Init, Multiply, block_height, blocks, pack};
 use crate::{Element, scratch};
 use rayon::prelude::*;
 
@@ -14,20 +14,20 @@ pub fn conv2d_forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
     let level = Level::current();
     let plan = Plan::new(g);
     let depth = g.depth();
+    let height = block_height(level);
     let mut packed = scratch::any::<E>(g.weight_len());
-    pack(level, g.filters, depth, |o, k| weight[o * depth + k], &mut packed);
+    pack(height, g.filters, depth, |o, k| weight[o * depth + k], &mut packed);
     let positions = g.positions();
     y.par_chunks_mut(g.filters * positions).zip(x.par_chunks(g.image_len())).for_each(|(y, x)| {
-        let padded = plan.padded(x);
-        let image = padded.as_deref().unwrap_or(x);
-        let mut columns = scratch::any::<E>(plan.columns_len());
-        let mut tile = scratch::any::<E>(plan.tile_len(level, g.filters));
+        let planes = plan.phases.split(x);
+        let columns = plan.columns(planes.as_deref().unwrap_or(x));
+        let mut tile = scratch::any::<E>(height.min(g.filters) * plan.band * plan.row);
         for band in plan.bands() {
-            let rows = plan.columns(image, &band, &mut columns);
-            for block in blocks(level, g.filters) {
+            let len = plan.band_len(&band);
+            let rows = columns.window(band.start * plan.row, len);
+            for block in blocks(height, g.filters) {
                 let packed = &packed[block.start * depth..block.end * depth];
                 let init = bias.map_or(Init::Zero, |b| Init::Bias(&b[block.clone()]));
-                let len = plan.band_len(&band);
                 if plan.row == plan.w_out {
                     let out = &mut y[block.start * positions + band.start * plan.w_out..];
                     E::dispatch_at(level, Multiply { packed, rows, init, out, stride: positions });

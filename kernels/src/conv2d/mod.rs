@@ -16,26 +16,40 @@
 //! dx = col2im(w^T dy)  `multiply`
 //! ```
 //!
-//! The columns exist nowhere when the stride is 1. Take an image of rows of S pixels, padding included,
-//! and let output position (i, j) stand at i S + j. Then row (c, u, v) of columns is the image itself, read
-//! from pixel (c, u, v) on; the k_w - 1 positions at the end of each row mean nothing, and are left out when
-//! the result is copied to its place (forward), or are zeros in dy (backward). dx becomes a gather, the
-//! same product once more with dy in the image's role: `dx[c, q] = Σ w[o,c,u,v] dy[o, q - u S - v]`. This
-//! minus is all that is left of the famous flip.
+//! The columns exist nowhere. Take an image of rows of S pixels, padding included, and let output position (i, j)
+//! stand at i S + j. Then row (c, u, v) of columns is the image itself, read from pixel (c, u, v) on; the k_w - 1
+//! positions at the end of each row mean nothing, and are left out when the result is copied to its place
+//! (forward), or are zeros in dy (backward). dx becomes a gather, the same product once more with dy in the
+//! image's role: `dx[c, q] = Σ w[o,c,u,v] dy[o, q - u S - v]`. This minus is all that is left of the famous flip.
 //!
-//! With a stride, im2col is done for a band at a time, and col2im likewise.
+//! A stride makes several planes of the image (`phases`), on each of which the same holds.
 //!
-//! The fused form (`pooled`) does convolution, bias, ReLU and 2 x 2 max-pooling while a band is in cache; of the
-//! full-sized y and its gradient nothing is ever written to memory.
+//! The fused form does convolution, bias, ReLU and 2 x 2 max-pooling in the registers (`windows`); of the full-sized
+//! y and its gradient nothing is ever written to memory. Its way back (`pooled`) goes from winner to winner.
 
 mod backward;
 mod forward;
+mod parts;
+mod phases;
 mod plan;
 mod pooled;
+mod windows;
+mod winograd;
 
-pub use backward::{Gradients, conv2d_backward};
+pub use backward::conv2d_backward;
 pub use forward::conv2d_forward;
-pub use pooled::{conv2d_relu_max_pool_backward, conv2d_relu_max_pool_forward, pooled_size};
+pub use parts::Gradients;
+pub use pooled::conv2d_relu_max_pool_backward;
+pub use windows::conv2d_relu_max_pool_forward;
+
+/// The fused form's mark for a window whose largest the ReLU turned to 0.
+pub const NO_WINNER: u8 = 4;
+
+/// (H_out / 2, W_out / 2), rounded down: the size of the fused form's output.
+pub fn pooled_size(g: &Geometry) -> (usize, usize) {
+    let (h_out, w_out) = g.output_size();
+    (h_out / 2, w_out / 2)
+}
 
 /// The sizes of a convolution. Images are (C, H, W), filters (C_out, C_in, K_h, K_w), all row-major.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,311 @@
+//! Convolution, bias, ReLU and 2 x 2 max-pooling in one, for stride 1: forward.
+//!
+//! ```text
+//! y[i, j] = max(0, largest of conv at (2i, 2j), (2i, 2j + 1), (2i + 1, 2j), (2i + 1, 2j + 1))
+//! ```
+//!
+//! The largest of the rectified is the rectified largest, so the ReLU is done last, on a quarter of the numbers.
+//!
+//! A tile keeps the four convolutions of M filters and a vector of windows in registers until their largest is
+//! known; no row of the convolution is ever stored. For this the image is cut into 2 x 2 [`Phases`]: where window
+//! (i, j) is the vector's lane i S + j, what weight (u, v) meets at the window's corner (a, b) is one stretch of the
+//! plane of (a + u, b + v). Filters of 3 x 3 go by way of [`winograd`].
+
+use super::phases::Phases;
+use super::plan::{bands, even_bands, taps};
+use super::{Geometry, NO_WINNER, pooled_size, winograd};
+use crate::simd::{Kernel, Level, Simd};
+use crate::tile::{Rows, blocks, pack};
+use crate::{Element, scratch};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Windows in a band: what the filters read of the image and what they write stays in the second-level cache.
+const BAND: usize = 256;
+
+/// y = pool(relu(conv(x, weight) + bias)), (N, C_out, H_out / 2, W_out / 2). `winner` is 0 to 3 in row order, 4 where
+/// the ReLU gave 0.
+///
+/// The first of equals wins; a NaN passes, and so does one made of an infinity and its opposite in one window.
+pub fn conv2d_relu_max_pool_forward<E: Element>(
+    g: &Geometry,
+    x: &[E],
+    weight: &[E],
+    bias: &[E],
+    y: &mut [E],
+    winner: &mut [u8],
+) {
+    super::pooled::check(g, x, weight, y.len(), winner);
+    assert!(bias.len() == g.filters, "conv2d: the bias has another size");
+    let level = Level::current();
+    let (h, w) = pooled_size(g);
+    let phases = Phases::new(g, (2, 2));
+    let bank = Bank::new(level, g, &phases, weight);
+    let band = even_bands(h, phases.row, BAND);
+    let outputs = g.filters * h * w;
+    y.par_chunks_mut(outputs).zip(winner.par_chunks_mut(outputs)).zip(x.par_chunks(g.image_len())).for_each(
+        |((y, winner), x)| {
+            let planes = phases.split(x).expect("a step of 2");
+            let columns = bank.columns(&planes, (h - 1) * phases.row + w);
+            let tile_len = g.filters * band * phases.row;
+            let mut tiles = scratch::any::<E>(2 * tile_len);
+            let mut patches = scratch::any::<E>(bank.patches_len());
+            for rows in bands(h, band) {
+                let len = (rows.len() - 1) * phases.row + w;
+                let (largest, winners) = tiles.split_at_mut(tile_len);
+                let (largest, winners) = (&mut largest[..g.filters * len], &mut winners[..g.filters * len]);
+                let columns = columns.window(rows.start * phases.row, len);
+                let (bank, patches) = (&bank, &mut patches[..]);
+                E::dispatch_at(level, Windows { bank, columns, bias, patches, y: largest, winner: winners });
+                let tiles = (&*largest, &*winners);
+                E::dispatch_at(level, Compact { tiles, row: phases.row, len, rows, size: (h, w), y, winner });
+            }
+        },
+    );
+}
+
+/// The largest M of the tiles: 4 M sums, the vectors of the image and one weight have to fit in the registers.
+fn block_height(level: Level) -> usize {
+    match level {
+        Level::Avx512 => 6,
+        Level::Avx2 => 3,
+        Level::Portable => 1,
+    }
+}
+
+/// The filters as the tiles read them, and where the numbers that they meet begin in the planes.
+struct Bank<E: Element> {
+    height: usize,
+    filters: usize,
+    /// Numbers of a filter in `packed`.
+    depth: usize,
+    packed: scratch::Scratch<E>,
+    /// By Winograd's way: (channel, row, column) of a patch. Else (channel, u, v) of each of the four corners.
+    offsets: Vec<usize>,
+    by_winograd: bool,
+}
+
+impl<E: Element> Bank<E> {
+    fn new(level: Level, g: &Geometry, phases: &Phases, weight: &[E]) -> Bank<E> {
+        let (height, filters, by_winograd) = (block_height(level), g.filters, g.kernel == (3, 3));
+        if by_winograd {
+            let packed = winograd::transform_filters(g, weight, blocks(height, filters));
+            let depth = g.channels * winograd::PATCH;
+            let at = |k: usize| phases.offset(k / winograd::PATCH, k / 4 % 4, k % 4);
+            return Bank {
+                height,
+                filters,
+                depth,
+                packed,
+                offsets: (0..depth).map(at).collect(),
+                by_winograd,
+            };
+        }
+        let depth = g.depth();
+        let mut packed = scratch::any::<E>(g.weight_len());
+        pack(height, filters, depth, |o, k| weight[o * depth + k], &mut packed);
+        let offsets = [(0, 0), (0, 1), (1, 0), (1, 1)]
+            .into_iter()
+            .flat_map(|(a, b)| taps(g).map(move |(c, u, v)| phases.offset(c, a + u, b + v)))
+            .collect();
+        Bank { height, filters, depth, packed, offsets, by_winograd }
+    }
+
+    fn columns<'a>(&'a self, planes: &'a [E], len: usize) -> Rows<'a, E> {
+        Rows::new(planes, &self.offsets, len)
+    }
+
+    /// Elements of the transformed patches of the widest vector.
+    fn patches_len(&self) -> usize {
+        if self.by_winograd { self.depth * 16 } else { 0 }
+    }
+
+    fn block(&self, block: &Range<usize>) -> &[E] {
+        &self.packed[block.start * self.depth..block.end * self.depth]
+    }
+}
+
+/// A band of windows, all filters.
+struct Windows<'a, E: Element> {
+    bank: &'a Bank<E>,
+    columns: Rows<'a, E>,
+    bias: &'a [E],
+    /// Room for transformed patches.
+    patches: &'a mut [E],
+    /// (filter, window): the result.
+    y: &'a mut [E],
+    /// The same for the winners, as numbers.
+    winner: &'a mut [E],
+}
+
+impl<E: Element> Kernel<E> for Windows<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(mut self, s: S) {
+        let (bank, len) = (self.bank, self.columns.len());
+        let corners = if bank.by_winograd { 1 } else { 4 };
+        // What the tiles rely on.
+        assert!(self.columns.count() == corners * bank.depth && self.bias.len() == bank.filters);
+        assert!(bank.packed.len() == bank.filters * bank.depth && self.patches.len() >= bank.patches_len());
+        assert!(self.y.len() == bank.filters * len && self.winner.len() == self.y.len() && S::LANES <= 16);
+        let whole = len / S::LANES * S::LANES;
+        for p in (0..whole).step_by(S::LANES) {
+            self.vector::<S, false>(s, p, S::LANES);
+        }
+        if whole < len {
+            self.vector::<S, true>(s, whole, len - whole);
+        }
+    }
+}
+
+impl<E: Element> Windows<'_, E> {
+    /// Windows p..p + n of every filter.
+    #[inline(always)]
+    fn vector<S: Simd<E>, const PARTIAL: bool>(&mut self, s: S, p: usize, n: usize) {
+        let bank = self.bank;
+        if bank.by_winograd {
+            // SAFETY: p + n <= len, and `run` has checked that there is room for the patches.
+            unsafe {
+                let v = self.patches.as_mut_ptr();
+                winograd::transform_patches::<E, S, PARTIAL>(s, &self.columns, (p, n), v);
+            }
+        }
+        for block in blocks(bank.height, bank.filters) {
+            match (S::REGISTERS, block.len()) {
+                (32, 6) => self.tile::<S, 6, PARTIAL>(s, block, p, n),
+                (32, 5) => self.tile::<S, 5, PARTIAL>(s, block, p, n),
+                (32, 4) => self.tile::<S, 4, PARTIAL>(s, block, p, n),
+                (16 | 32, 3) => self.tile::<S, 3, PARTIAL>(s, block, p, n),
+                (16 | 32, 2) => self.tile::<S, 2, PARTIAL>(s, block, p, n),
+                (_, 1) => self.tile::<S, 1, PARTIAL>(s, block, p, n),
+                (registers, height) => unreachable!("no tile of {height} filters in {registers} registers"),
+            }
+        }
+    }
+
+    /// Windows p..p + n of a block of M filters.
+    #[inline(always)]
+    fn tile<S: Simd<E>, const M: usize, const PARTIAL: bool>(
+        &mut self,
+        s: S,
+        block: Range<usize>,
+        p: usize,
+        n: usize,
+    ) {
+        let packed = self.bank.block(&block);
+        assert!(packed.len() == M * self.bank.depth);
+        // SAFETY: `run` and this assertion have checked the sizes, and p + n <= len.
+        let c = unsafe {
+            if self.bank.by_winograd {
+                let channels = self.bank.depth / winograd::PATCH;
+                winograd::outputs::<E, S, M>(s, channels, packed.as_ptr(), self.patches.as_ptr())
+            } else {
+                corners::<E, S, M, PARTIAL>(s, &self.columns, packed.as_ptr(), (p, n))
+            }
+        };
+        let len = self.columns.len();
+        for (c, o) in c.iter().zip(block) {
+            let (y, winner) = largest_of_four(s, c, s.splat(self.bias[o]));
+            // SAFETY: o is a filter and p + n <= len.
+            unsafe {
+                let to_y = self.y.as_mut_ptr().add(o * len + p);
+                let to_winner = self.winner.as_mut_ptr().add(o * len + p);
+                if PARTIAL {
+                    s.store_partial(to_y, n, y);
+                    s.store_partial(to_winner, n, winner);
+                } else {
+                    s.store(to_y, y);
+                    s.store(to_winner, winner);
+                }
+            }
+        }
+    }
+}
+
+/// The convolutions at the four corners of windows p..p + n: the sums as they are written.
+///
+/// # Safety
+/// `a` has M numbers for each weight, and p + n <= the columns' length.
+#[inline(always)]
+unsafe fn corners<E: Element, S: Simd<E>, const M: usize, const PARTIAL: bool>(
+    s: S,
+    columns: &Rows<'_, E>,
+    mut a: *const E,
+    (p, n): (usize, usize),
+) -> [[S::V; 4]; M] {
+    let mut c = [[s.splat(E::ZERO); 4]; M];
+    let depth = columns.count() / 4;
+    for k in 0..depth {
+        let mut x = [s.splat(E::ZERO); 4];
+        for (corner, x) in x.iter_mut().enumerate() {
+            let at = columns.pointer(corner * depth + k, p);
+            // SAFETY: this function's contract.
+            *x = unsafe { if PARTIAL { s.load_partial(at, n) } else { s.load(at) } };
+        }
+        for (m, c) in c.iter_mut().enumerate() {
+            // SAFETY: this function's contract.
+            let weight = s.splat(unsafe { *a.add(m) });
+            for (c, x) in c.iter_mut().zip(&x) {
+                *c = s.fma(weight, *x, *c);
+            }
+        }
+        a = a.wrapping_add(M);
+    }
+    c
+}
+
+/// max(0, largest + bias), and which it was.
+#[inline(always)]
+fn largest_of_four<E: Element, S: Simd<E>>(s: S, c: &[S::V; 4], bias: S::V) -> (S::V, S::V) {
+    let number = |i: u8| s.splat(E::from_f64(f64::from(i)));
+    let (mut largest, mut winner) = (c[0], number(0));
+    for (i, &c) in (1..).zip(&c[1..]) {
+        winner = s.select_gt(c, largest, number(i), winner);
+        largest = s.max(c, largest);
+    }
+    let zero = s.splat(E::ZERO);
+    // `max(0, NaN)` is NaN.
+    let y = s.max(zero, s.add(largest, bias));
+    winner = s.select_gt(y, zero, winner, number(NO_WINNER));
+    // A NaN may have lost above, but not in the sum.
+    let sum = s.max(zero, s.add(s.add(c[0], c[1]), s.add(c[2], c[3])));
+    (s.select_gt(sum, s.splat(-E::ONE), y, sum), winner)
+}
+
+/// Copies a band's windows to their places: from rows of S to rows of W. Plain code: inside `dispatch` the compiler
+/// makes vectors of it.
+struct Compact<'a, E> {
+    /// Largest and winner, (filter, window).
+    tiles: (&'a [E], &'a [E]),
+    /// S, and windows of a filter.
+    row: usize,
+    len: usize,
+    /// The rows of windows that these are.
+    rows: Range<usize>,
+    /// (H, W) of y.
+    size: (usize, usize),
+    y: &'a mut [E],
+    winner: &'a mut [u8],
+}
+
+impl<E: Element> Kernel<E> for Compact<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, _: S) {
+        let (h, w) = self.size;
+        let planes = self.y.chunks_exact_mut(h * w).zip(self.winner.chunks_exact_mut(h * w));
+        let tiles = self.tiles.0.chunks_exact(self.len).zip(self.tiles.1.chunks_exact(self.len));
+        for ((y, winner), (largest, winners)) in planes.zip(tiles) {
+            for (i, at) in self.rows.clone().zip((0..).step_by(self.row)) {
+                for (y, value) in y[i * w..][..w].iter_mut().zip(&largest[at..]) {
+                    *y = *value;
+                }
+                for (winner, value) in winner[i * w..][..w].iter_mut().zip(&winners[at..]) {
+                    *winner = value.small_whole();
+                }
+            }
+        }
+    }
+}
