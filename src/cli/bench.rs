@@ -1,6 +1,6 @@
 //! `twinglyph bench`: how long a training step, or encoding, takes on this machine.
 
-use super::output::{print, print_json, use_threads};
+use super::output::{print, print_json};
 use crate::data::GLYPH_SIZE;
 use crate::nn::{Adam, AdamSettings, Loss, Mode, Model};
 use crate::random::rng;
@@ -26,7 +26,7 @@ pub(super) struct Arguments {
     pairs: u32,
     /// Threads; all cores unless given.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    pub(super) threads: Option<u16>,
     /// Steps that are timed, after 5 that are not.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(20..))]
     steps: u32,
@@ -56,7 +56,6 @@ struct Timing {
 const WARM_UP: u32 = 5;
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
-    use_threads(arguments.threads)?;
     let mut recipe = load_recipe(&arguments.recipe, &[])?;
     if let Some(channels) = arguments.channels {
         recipe.channels = usize::from(channels);

@@ -10,7 +10,7 @@ mod recipes;
 mod summary;
 mod train;
 
-use crate::Error;
+use crate::{Error, Result};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -34,6 +34,30 @@ enum Command {
     Gradcheck(gradcheck::Arguments),
 }
 
+impl Command {
+    /// What `--threads` says.
+    fn threads(&self) -> Option<u16> {
+        match self {
+            Command::Train(arguments) => arguments.threads,
+            Command::Bench(arguments) => arguments.threads,
+            _ => None,
+        }
+    }
+
+    fn run(self) -> Result<()> {
+        match self {
+            Command::Train(arguments) => train::run(arguments),
+            Command::Recipes(arguments) => recipes::run(arguments),
+            Command::Evaluate(arguments) => evaluate::run(arguments),
+            Command::Compare(arguments) => compare::run(arguments),
+            Command::OneShot(arguments) => one_shot::run(arguments),
+            Command::Summary(arguments) => summary::run(arguments),
+            Command::Bench(arguments) => bench::run(arguments),
+            Command::Gradcheck(arguments) => gradcheck::run(arguments),
+        }
+    }
+}
+
 /// Runs the program; 0 done, 1 failed, 2 wrong usage.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -44,17 +68,11 @@ pub fn main() -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    let done =
-        twinglyph_kernels::simd::Level::try_current().map_err(Error::Usage).and_then(|_| match cli.command {
-            Command::Train(arguments) => train::run(arguments),
-            Command::Recipes(arguments) => recipes::run(arguments),
-            Command::Evaluate(arguments) => evaluate::run(arguments),
-            Command::Compare(arguments) => compare::run(arguments),
-            Command::OneShot(arguments) => one_shot::run(arguments),
-            Command::Summary(arguments) => summary::run(arguments),
-            Command::Bench(arguments) => bench::run(arguments),
-            Command::Gradcheck(arguments) => gradcheck::run(arguments),
-        });
+    let done = twinglyph_kernels::simd::Level::try_current().map_err(Error::Usage).and_then(|_| {
+        output::use_threads(cli.command.threads())?;
+        // On a thread of the pool: from outside, every parallel loop would wake one and wait for it.
+        rayon::scope(|_| cli.command.run())
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,6 +1,6 @@
 //! `twinglyph train`: trains a model and shows what it learned.
 
-use super::output::{note, print, use_threads};
+use super::output::{note, print};
 use crate::data::split::Split;
 use crate::evaluate::metrics::Evaluation;
 use crate::evaluate::protocol::{Protocol, evaluate_sets};
@@ -46,7 +46,7 @@ pub(super) struct Arguments {
     seed: Option<u64>,
     /// Threads; all cores unless given. The result does not depend on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    pub(super) threads: Option<u16>,
     /// Set a key of the recipe, for example --set learning_rate=3e-4.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -59,7 +59,6 @@ pub(super) struct Arguments {
 const CLOSING_PAIRS: usize = 10_000;
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
-    use_threads(arguments.threads)?;
     let recipe = resolve(&arguments)?;
     let set = load_data(&recipe, arguments.quiet)?;
     let split = Split::by_alphabet(&set, &recipe.hold_out, recipe.seed)?;

@@ -28,6 +28,7 @@
 //! y and its gradient nothing is ever written to memory. Its way back (`pooled`) goes from winner to winner.
 
 mod backward;
+mod channels_last;
 mod forward;
 mod parts;
 mod phases;

@@ -10,7 +10,7 @@
 //! ordered (row phase, column phase, channel).
 
 use super::Geometry;
-use crate::simd::{Kernel, Level, Simd};
+use crate::simd::{Kernel, Simd, dispatch};
 use crate::{Element, scratch};
 
 /// The planes of an image.
@@ -59,22 +59,22 @@ impl Phases {
         self.step == (1, 1) && self.padding == (0, 0)
     }
 
+    /// The same without the rows and columns of planes from (rows, row) on, which nobody asks for.
+    pub(super) fn cropped(self, rows: usize, row: usize) -> Phases {
+        Phases { rows: self.rows.min(rows), row: self.row.min(row), ..self }
+    }
+
     /// The planes of image x (C, H, W), unless they are x itself.
     pub(super) fn split<E: Element>(&self, x: &[E]) -> Option<scratch::Scratch<E>> {
         if self.are_the_image() {
             return None;
         }
-        let level = Level::current();
         let mut planes = scratch::any::<E>(self.len());
-        if self.padding != (0, 0) || self.size.0 % self.step.0 + self.size.1 % self.step.1 > 0 {
+        let uneven = !self.size.0.is_multiple_of(self.step.0) || !self.size.1.is_multiple_of(self.step.1);
+        if self.padding != (0, 0) || uneven {
             planes.fill(E::ZERO);
         }
-        for (at, row) in x.chunks_exact(self.size.1).enumerate() {
-            for first in 0..self.step.1.min(row.len()) {
-                let to = &mut planes[self.start_of_row(at, first)..];
-                E::dispatch_at(level, CopyStrided { from: &row[first..], step: self.step.1, to });
-            }
-        }
+        dispatch(Split { phases: self, x, planes: &mut planes });
         Some(planes)
     }
 
@@ -96,34 +96,76 @@ impl Phases {
     }
 }
 
-/// to[i] = from[i * step]. Plain code: inside `dispatch` the compiler makes vectors of it.
-struct CopyStrided<'a, E> {
-    from: &'a [E],
-    step: usize,
-    to: &'a mut [E],
+/// See [`Phases::split`].
+struct Split<'a, E> {
+    phases: &'a Phases,
+    x: &'a [E],
+    planes: &'a mut [E],
 }
 
-impl<E: Element> Kernel<E> for CopyStrided<'_, E> {
+impl<E: Element> Kernel<E> for Split<'_, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd<E>>(self, _: S) {
-        match self.step {
-            1 => self.to[..self.from.len()].copy_from_slice(self.from),
-            2 => {
-                let pairs = self.from.chunks_exact(2);
-                let last = pairs.remainder();
-                let (to, rest) = self.to.split_at_mut(self.from.len() / 2);
-                for (to, pair) in to.iter_mut().zip(pairs) {
-                    *to = pair[0];
+    fn run<S: Simd<E>>(self, s: S) {
+        let phases = self.phases;
+        let ((height, width), step) = (phases.size, phases.step.1);
+        for (c, image) in self.x.chunks_exact(height * width).enumerate() {
+            for (r, row) in image.chunks_exact(width).enumerate() {
+                let r = r + phases.padding.0;
+                if r / phases.step.0 >= phases.rows {
+                    break;
                 }
-                rest[..last.len()].copy_from_slice(last);
-            }
-            step => {
-                for (to, value) in self.to.iter_mut().zip(self.from.iter().step_by(step)) {
-                    *to = *value;
+                // Where column `first` of the row goes, and how many more of its phase.
+                let place = |first: usize| {
+                    let column = first + phases.padding.1;
+                    let room = phases.row.saturating_sub(column / step);
+                    (phases.offset(c, r, column), (width - first).div_ceil(step).min(room))
+                };
+                if step == 2 && width > 1 {
+                    let to = [place(0), place(1)];
+                    assert!(
+                        to.iter()
+                            .all(|(at, count)| at + count <= self.planes.len() && *count <= width / 2 + 1)
+                    );
+                    // SAFETY: the assertion.
+                    unsafe { deal(s, row, self.planes.as_mut_ptr(), to) };
+                    continue;
+                }
+                for first in 0..step.min(width) {
+                    let (at, count) = place(first);
+                    for (to, value) in
+                        self.planes[at..at + count].iter_mut().zip(row[first..].iter().step_by(step))
+                    {
+                        *to = *value;
+                    }
                 }
             }
         }
+    }
+}
+
+/// Deals a row to two: each (start, count) in `to` gets every other number.
+///
+/// # Safety
+/// Each start..start + count is writable.
+#[inline(always)]
+unsafe fn deal<E: Element, S: Simd<E>>(s: S, row: &[E], to: *mut E, [even, odd]: [(usize, usize); 2]) {
+    let mut at = 0;
+    while 2 * at < row.len() {
+        let left = row.len() - 2 * at;
+        let from = row.as_ptr().wrapping_add(2 * at);
+        let second = left.saturating_sub(S::LANES).min(S::LANES);
+        // SAFETY: what is left of the row is read, and of each target written, at most.
+        unsafe {
+            let a = s.load_partial(from, left.min(S::LANES));
+            let b = s.load_partial(from.wrapping_add(S::LANES), second);
+            let (evens, odds) = s.deinterleave(a, b);
+            for ((start, count), values) in [(even, evens), (odd, odds)] {
+                let n = count.saturating_sub(at).min(S::LANES);
+                s.store_partial(to.wrapping_add(start + at), n, values);
+            }
+        }
+        at += S::LANES;
     }
 }

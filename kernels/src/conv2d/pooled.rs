@@ -14,6 +14,7 @@
 //! the patch. dw[o] and w[o] stay in registers while the list is worked off, and the load of x, the two
 //! multiply-adds and the store of dx are all that is left.
 
+use super::channels_last::{ChannelsLast, ROOM};
 use super::parts::{Gradients, in_parts};
 use super::{Geometry, NO_WINNER, pooled_size};
 use crate::map::{Identity, sum_chunk};
@@ -55,7 +56,8 @@ pub fn conv2d_relu_max_pool_backward<E: Element>(
         let mut list = List::new(&last, band);
         for (index, n) in part.images.enumerate() {
             let outputs = n * g.filters * h * w..(n + 1) * g.filters * h * w;
-            last.from_planes(&x[n * g.image_len()..][..g.image_len()], &mut image);
+            let x = &x[n * g.image_len()..][..g.image_len()];
+            last.read(x, &mut image);
             grad_image.fill(E::ZERO);
             list.fill(&last, &winner[outputs.clone()], &grad_output[outputs], grad_bias);
             let winners = Winners {
@@ -68,7 +70,8 @@ pub fn conv2d_relu_max_pool_backward<E: Element>(
             };
             E::dispatch_at(level, winners);
             if with_input {
-                last.add_to_planes(&grad_image, &mut part.input[index * g.image_len()..][..g.image_len()]);
+                let dx = &mut part.input[index * g.image_len()..][..g.image_len()];
+                last.add_to(&grad_image, dx);
             }
         }
     });
@@ -275,84 +278,6 @@ impl<E: Element> Winners<'_, E> {
                 // SAFETY: as where they were loaded.
                 unsafe { s.store_partial(self.grad_weight.as_mut_ptr().add(at(j, i)), left(i), *sum) };
             }
-        }
-    }
-}
-
-/// Images with their padding as (H, W, C), and filters as (C_out, K_h, K_w, C).
-struct ChannelsLast {
-    g: Geometry,
-    /// (H, W) with padding.
-    size: (usize, usize),
-}
-
-/// Elements behind an image: at least those of a vector.
-const ROOM: usize = 16;
-
-impl ChannelsLast {
-    fn new(g: &Geometry) -> ChannelsLast {
-        ChannelsLast { g: *g, size: (g.size.0 + 2 * g.padding.0, g.size.1 + 2 * g.padding.1) }
-    }
-
-    /// Elements of a row.
-    fn row(&self) -> usize {
-        self.size.1 * self.g.channels
-    }
-
-    /// Elements of an image and the room behind it.
-    fn len(&self) -> usize {
-        self.size.0 * self.row() + ROOM
-    }
-
-    /// Element (r, 0) of the image without padding.
-    fn start_of_row(&self, r: usize) -> usize {
-        (r + self.g.padding.0) * self.row() + self.g.padding.1 * self.g.channels
-    }
-
-    /// Writes image x (C, H, W); the padding is left as it is.
-    fn from_planes<E: Element>(&self, x: &[E], image: &mut [E]) {
-        let (channels, (h, w)) = (self.g.channels, self.g.size);
-        for r in 0..h {
-            let row = &mut image[self.start_of_row(r)..][..w * channels];
-            for c in 0..channels {
-                let x = &x[(c * h + r) * w..][..w];
-                for (pixel, x) in row.chunks_exact_mut(channels).zip(x) {
-                    pixel[c] = *x;
-                }
-            }
-        }
-    }
-
-    /// Adds an image to dx (C, H, W).
-    fn add_to_planes<E: Element>(&self, image: &[E], dx: &mut [E]) {
-        let (channels, (h, w)) = (self.g.channels, self.g.size);
-        for r in 0..h {
-            let row = &image[self.start_of_row(r)..][..w * channels];
-            for c in 0..channels {
-                let dx = &mut dx[(c * h + r) * w..][..w];
-                for (value, pixel) in dx.iter_mut().zip(row.chunks_exact(channels)) {
-                    *value += pixel[c];
-                }
-            }
-        }
-    }
-
-    /// Where weight k of (C_out, C, K_h, K_w) stands.
-    fn weight_at(&self, k: usize) -> usize {
-        let (channels, area) = (self.g.channels, self.g.kernel.0 * self.g.kernel.1);
-        let (o, c, tap) = (k / area / channels, k / area % channels, k % area);
-        (o * area + tap) * channels + c
-    }
-
-    fn permute_weight<E: Element>(&self, weight: &[E], to: &mut [E]) {
-        for (k, value) in weight.iter().enumerate() {
-            to[self.weight_at(k)] = *value;
-        }
-    }
-
-    fn add_weight<E: Element>(&self, sum: &[E], to: &mut [E]) {
-        for (k, value) in to.iter_mut().enumerate() {
-            *value += sum[self.weight_at(k)];
         }
     }
 }

@@ -14,7 +14,7 @@
 use super::phases::Phases;
 use super::plan::{bands, even_bands, taps};
 use super::{Geometry, NO_WINNER, pooled_size, winograd};
-use crate::simd::{Kernel, Level, Simd};
+use crate::simd::{Kernel, Level, MAX_LANES, Simd};
 use crate::tile::{Rows, blocks, pack};
 use crate::{Element, scratch};
 use rayon::prelude::*;
@@ -39,7 +39,7 @@ pub fn conv2d_relu_max_pool_forward<E: Element>(
     assert!(bias.len() == g.filters, "conv2d: the bias has another size");
     let level = Level::current();
     let (h, w) = pooled_size(g);
-    let phases = Phases::new(g, (2, 2));
+    let phases = Phases::new(g, (2, 2)).cropped(h + g.kernel.0 / 2, w + g.kernel.1 / 2);
     let bank = Bank::new(level, g, &phases, weight);
     let band = even_bands(h, phases.row, BAND);
     let outputs = g.filters * h * w;
@@ -117,7 +117,7 @@ impl<E: Element> Bank<E> {
 
     /// Elements of the transformed patches of the widest vector.
     fn patches_len(&self) -> usize {
-        if self.by_winograd { self.depth * 16 } else { 0 }
+        if self.by_winograd { self.depth * MAX_LANES } else { 0 }
     }
 
     fn block(&self, block: &Range<usize>) -> &[E] {
@@ -148,7 +148,9 @@ impl<E: Element> Kernel<E> for Windows<'_, E> {
         // What the tiles rely on.
         assert!(self.columns.count() == corners * bank.depth && self.bias.len() == bank.filters);
         assert!(bank.packed.len() == bank.filters * bank.depth && self.patches.len() >= bank.patches_len());
-        assert!(self.y.len() == bank.filters * len && self.winner.len() == self.y.len() && S::LANES <= 16);
+        assert!(
+            self.y.len() == bank.filters * len && self.winner.len() == self.y.len() && S::LANES <= MAX_LANES
+        );
         let whole = len / S::LANES * S::LANES;
         for p in (0..whole).step_by(S::LANES) {
             self.vector::<S, false>(s, p, S::LANES);
@@ -273,8 +275,7 @@ fn largest_of_four<E: Element, S: Simd<E>>(s: S, c: &[S::V; 4], bias: S::V) -> (
     (s.select_gt(sum, s.splat(-E::ONE), y, sum), winner)
 }
 
-/// Copies a band's windows to their places: from rows of S to rows of W. Plain code: inside `dispatch` the compiler
-/// makes vectors of it.
+/// Copies a band's windows to their places: from rows of S to rows of W.
 struct Compact<'a, E> {
     /// Largest and winner, (filter, window).
     tiles: (&'a [E], &'a [E]),
@@ -293,17 +294,31 @@ impl<E: Element> Kernel<E> for Compact<'_, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd<E>>(self, _: S) {
+    fn run<S: Simd<E>>(self, s: S) {
         let (h, w) = self.size;
-        let planes = self.y.chunks_exact_mut(h * w).zip(self.winner.chunks_exact_mut(h * w));
         let tiles = self.tiles.0.chunks_exact(self.len).zip(self.tiles.1.chunks_exact(self.len));
-        for ((y, winner), (largest, winners)) in planes.zip(tiles) {
+        for (o, (largest, winners)) in tiles.enumerate() {
             for (i, at) in self.rows.clone().zip((0..).step_by(self.row)) {
-                for (y, value) in y[i * w..][..w].iter_mut().zip(&largest[at..]) {
-                    *y = *value;
-                }
-                for (winner, value) in winner[i * w..][..w].iter_mut().zip(&winners[at..]) {
-                    *winner = value.small_whole();
+                let out = (o * h + i) * w..(o * h + i + 1) * w;
+                let (largest, winners) = (&largest[at..at + w], &winners[at..at + w]);
+                let (y, winner) = (&mut self.y[out.clone()], &mut self.winner[out]);
+                let mut p = 0;
+                while p < w {
+                    let n = (w - p).min(S::LANES);
+                    // SAFETY: n numbers are left of each; bytes go straight to their place where a vector's are.
+                    unsafe {
+                        let value = s.load_partial(largest.as_ptr().add(p), n);
+                        s.store_partial(y.as_mut_ptr().add(p), n, value);
+                        let value = s.load_partial(winners.as_ptr().add(p), n);
+                        if n == S::LANES {
+                            s.store_bytes(winner.as_mut_ptr().add(p), value);
+                        } else {
+                            let mut bytes = [0; MAX_LANES];
+                            s.store_bytes(bytes.as_mut_ptr(), value);
+                            winner[p..].copy_from_slice(&bytes[..n]);
+                        }
+                    }
+                    p += S::LANES;
                 }
             }
         }

@@ -28,7 +28,7 @@ static MASK_64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 macro_rules! avx2 {
     ($e:ident, $v:ident, $lanes:expr, $masks:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
      $fma:ident, $max:ident, $gt:ident, $blend:ident, $sqrt:ident, $load:ident, $store:ident, $load_mask:ident,
-     $store_mask:ident, $exp2i:expr, $reduce:expr) => {
+     $store_mask:ident, $exp2i:expr, $reduce:expr, $interleave:ident, $deinterleave:ident, $bytes:ident) => {
         impl Simd<$e> for Avx2 {
             type V = $v;
             const LANES: usize = $lanes;
@@ -90,6 +90,16 @@ macro_rules! avx2 {
                 unsafe { $reduce(a) }
             }
             #[inline(always)]
+            fn interleave(self, a: $v, b: $v) -> ($v, $v) {
+                // SAFETY: the CPU has AVX2.
+                unsafe { $interleave(a, b) }
+            }
+            #[inline(always)]
+            fn deinterleave(self, a: $v, b: $v) -> ($v, $v) {
+                // SAFETY: the CPU has AVX2.
+                unsafe { $deinterleave(a, b) }
+            }
+            #[inline(always)]
             unsafe fn load(self, p: *const $e) -> $v {
                 // SAFETY: the caller's promise.
                 unsafe { $load(p) }
@@ -108,6 +118,11 @@ macro_rules! avx2 {
             unsafe fn store_partial(self, p: *mut $e, n: usize, v: $v) {
                 // SAFETY: as in `load_partial`.
                 unsafe { $store_mask(p, _mm256_loadu_si256($masks[$lanes - n..].as_ptr().cast()), v) }
+            }
+            #[inline(always)]
+            unsafe fn store_bytes(self, p: *mut u8, v: $v) {
+                // SAFETY: the caller's promise.
+                unsafe { $bytes(p, v) }
             }
         }
     };
@@ -154,6 +169,68 @@ unsafe fn reduce_pd(a: __m256d) -> f64 {
     }
 }
 
+/// The halves of 128 bits interleave by themselves; then they are put in order.
+#[inline(always)]
+unsafe fn interleave_ps(a: __m256, b: __m256) -> (__m256, __m256) {
+    // SAFETY: the CPU has AVX2.
+    unsafe {
+        let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+        (_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high))
+    }
+}
+
+/// As [`interleave_ps`].
+#[inline(always)]
+unsafe fn interleave_pd(a: __m256d, b: __m256d) -> (__m256d, __m256d) {
+    // SAFETY: the CPU has AVX2.
+    unsafe {
+        let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+        (_mm256_permute2f128_pd::<0x20>(low, high), _mm256_permute2f128_pd::<0x31>(low, high))
+    }
+}
+
+/// Pairs of a and b by halves of 128 bits: a a b b a a b b; then the middle is swapped.
+#[inline(always)]
+unsafe fn deinterleave_ps(a: __m256, b: __m256) -> (__m256, __m256) {
+    // SAFETY: the CPU has AVX2.
+    unsafe {
+        let (even, odd) = (_mm256_shuffle_ps::<0x88>(a, b), _mm256_shuffle_ps::<0xDD>(a, b));
+        let swap = |v| _mm256_castpd_ps(_mm256_permute4x64_pd::<0xD8>(_mm256_castps_pd(v)));
+        (swap(even), swap(odd))
+    }
+}
+
+/// As [`deinterleave_ps`].
+#[inline(always)]
+unsafe fn deinterleave_pd(a: __m256d, b: __m256d) -> (__m256d, __m256d) {
+    // SAFETY: the CPU has AVX2.
+    unsafe {
+        let (even, odd) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+        (_mm256_permute4x64_pd::<0xD8>(even), _mm256_permute4x64_pd::<0xD8>(odd))
+    }
+}
+
+/// Eight whole numbers as bytes.
+#[inline(always)]
+unsafe fn bytes_ps(p: *mut u8, v: __m256) {
+    // SAFETY: the CPU has AVX2; the pointer is the caller's promise.
+    unsafe {
+        let whole = _mm256_cvtps_epi32(v);
+        let words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256::<1>(whole));
+        _mm_storel_epi64(p.cast(), _mm_packus_epi16(words, words));
+    }
+}
+
+/// Four whole numbers as bytes.
+#[inline(always)]
+unsafe fn bytes_pd(p: *mut u8, v: __m256d) {
+    // SAFETY: the CPU has AVX2; the pointer is the caller's promise.
+    unsafe {
+        let words = _mm_packs_epi32(_mm256_cvtpd_epi32(v), _mm_setzero_si128());
+        p.cast::<i32>().write_unaligned(_mm_cvtsi128_si32(_mm_packus_epi16(words, words)));
+    }
+}
+
 avx2!(
     f32,
     __m256,
@@ -174,7 +251,10 @@ avx2!(
     _mm256_maskload_ps,
     _mm256_maskstore_ps,
     exp2i_ps,
-    reduce_ps
+    reduce_ps,
+    interleave_ps,
+    deinterleave_ps,
+    bytes_ps
 );
 avx2!(
     f64,
@@ -196,5 +276,8 @@ avx2!(
     _mm256_maskload_pd,
     _mm256_maskstore_pd,
     exp2i_pd,
-    reduce_pd
+    reduce_pd,
+    interleave_pd,
+    deinterleave_pd,
+    bytes_pd
 );

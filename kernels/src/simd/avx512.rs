@@ -23,7 +23,8 @@ where
 // In all blocks below: an `Avx512` exists, so the CPU has the instructions; pointers are the caller's promise.
 macro_rules! avx512 {
     ($e:ident, $v:ident, $lanes:expr, $mask:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident,
-     $max:ident, $gt:ident, $blend:ident, $sqrt:ident, $scalef:ident, $reduce:ident, $load:ident, $store:ident, $load_mask:ident, $store_mask:ident) => {
+     $max:ident, $gt:ident, $blend:ident, $sqrt:ident, $scalef:ident, $reduce:ident, $load:ident, $store:ident, $load_mask:ident, $store_mask:ident,
+     $pick:ident, $low:expr, $high:expr, $even:expr, $odd:expr, $bytes:ident) => {
         impl Simd<$e> for Avx512 {
             type V = $v;
             const LANES: usize = $lanes;
@@ -85,6 +86,16 @@ macro_rules! avx512 {
                 unsafe { $reduce(a) }
             }
             #[inline(always)]
+            fn interleave(self, a: $v, b: $v) -> ($v, $v) {
+                // SAFETY: the CPU has AVX-512.
+                unsafe { ($pick(a, $low, b), $pick(a, $high, b)) }
+            }
+            #[inline(always)]
+            fn deinterleave(self, a: $v, b: $v) -> ($v, $v) {
+                // SAFETY: the CPU has AVX-512.
+                unsafe { ($pick(a, $even, b), $pick(a, $odd, b)) }
+            }
+            #[inline(always)]
             unsafe fn load(self, p: *const $e) -> $v {
                 // SAFETY: the caller's promise.
                 unsafe { $load(p) }
@@ -104,10 +115,30 @@ macro_rules! avx512 {
                 // SAFETY: as in `load_partial`.
                 unsafe { $store_mask(p, ((1u32 << n) - 1) as $mask, v) }
             }
+            #[inline(always)]
+            unsafe fn store_bytes(self, p: *mut u8, v: $v) {
+                // SAFETY: the caller's promise.
+                unsafe { $bytes(p, v) }
+            }
         }
     };
 }
 
+/// Sixteen whole numbers as bytes.
+#[inline(always)]
+unsafe fn bytes_ps(p: *mut u8, v: __m512) {
+    // SAFETY: the CPU has AVX-512; the pointer is the caller's promise.
+    unsafe { _mm_storeu_si128(p.cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v))) }
+}
+
+/// Eight whole numbers as bytes.
+#[inline(always)]
+unsafe fn bytes_pd(p: *mut u8, v: __m512d) {
+    // SAFETY: the CPU has AVX-512; the pointer is the caller's promise.
+    unsafe { _mm_storel_epi64(p.cast(), _mm256_cvtepi32_epi8(_mm512_cvtpd_epi32(v))) }
+}
+
+// Lane i of the result is lane I[i] of a, or lane I[i] - LANES of b.
 avx512!(
     f32,
     __m512,
@@ -128,7 +159,13 @@ avx512!(
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_maskz_loadu_ps,
-    _mm512_mask_storeu_ps
+    _mm512_mask_storeu_ps,
+    _mm512_permutex2var_ps,
+    _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),
+    _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31),
+    _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
+    _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31),
+    bytes_ps
 );
 avx512!(
     f64,
@@ -150,5 +187,11 @@ avx512!(
     _mm512_loadu_pd,
     _mm512_storeu_pd,
     _mm512_maskz_loadu_pd,
-    _mm512_mask_storeu_pd
+    _mm512_mask_storeu_pd,
+    _mm512_permutex2var_pd,
+    _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11),
+    _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15),
+    _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14),
+    _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15),
+    bytes_pd
 );

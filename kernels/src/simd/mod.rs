@@ -52,6 +52,10 @@ pub trait Simd<E: Element>: Copy + Send + Sync + 'static {
     fn exp2i(self, a: Self::V) -> Self::V;
     /// The sum of the lanes.
     fn reduce_add(self, a: Self::V) -> E;
+    /// (a0 b0 a1 b1 ..., the same of the upper halves).
+    fn interleave(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
+    /// (a0 a2 ... b0 b2 ..., a1 a3 ... b1 b3 ...): undoes `interleave`.
+    fn deinterleave(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
 
     /// The first `LANES` elements at `p`.
     ///
@@ -73,6 +77,27 @@ pub trait Simd<E: Element>: Copy + Send + Sync + 'static {
     /// # Safety
     /// `p..p + n` is writable.
     unsafe fn store_partial(self, p: *mut E, n: usize, v: Self::V);
+    /// Writes `LANES` bytes at `p`: the lanes, which are whole numbers from 0 to 127.
+    ///
+    /// # Safety
+    /// `p..p + LANES` is writable.
+    unsafe fn store_bytes(self, p: *mut u8, v: Self::V);
+}
+
+/// The most lanes that a vector has.
+pub const MAX_LANES: usize = 16;
+
+/// Turns rows into columns: the first `LANES` vectors of `rows` are a matrix, and become its transpose.
+#[inline(always)]
+pub fn transpose<E: Element, S: Simd<E>>(s: S, rows: &mut [S::V; MAX_LANES]) {
+    // Dealing the rows as a perfect shuffle, log2(LANES) times.
+    let half = S::LANES / 2;
+    for _ in 0..S::LANES.ilog2() {
+        let before = *rows;
+        for i in 0..half {
+            (rows[2 * i], rows[2 * i + 1]) = s.interleave(before[i], before[i + half]);
+        }
+    }
 }
 
 /// A loop, generic over the vectors it runs with. Implementations of `run` are `#[inline(always)]`.

@@ -1,6 +1,7 @@
 //! Vectors by `wide`: SSE2 on plain x86-64, NEON on ARM, simd128 in WebAssembly.
 
 use super::Simd;
+use crate::Element;
 use wide::{f32x8, f64x4};
 
 /// Vectors that every machine has.
@@ -60,6 +61,24 @@ macro_rules! portable {
                 a.reduce_add()
             }
             #[inline(always)]
+            fn interleave(self, a: $v, b: $v) -> ($v, $v) {
+                let (a, b) = (a.to_array(), b.to_array());
+                let pick = |i: usize| if i % 2 == 0 { a[i / 2] } else { b[i / 2] };
+                (
+                    $v::new(std::array::from_fn(pick)),
+                    $v::new(std::array::from_fn(|i| pick($lanes + i))),
+                )
+            }
+            #[inline(always)]
+            fn deinterleave(self, a: $v, b: $v) -> ($v, $v) {
+                let (a, b) = (a.to_array(), b.to_array());
+                let pick = |i: usize| if i < $lanes { a[i] } else { b[i - $lanes] };
+                (
+                    $v::new(std::array::from_fn(|i| pick(2 * i))),
+                    $v::new(std::array::from_fn(|i| pick(2 * i + 1))),
+                )
+            }
+            #[inline(always)]
             unsafe fn load(self, p: *const $e) -> $v {
                 // SAFETY: the caller's promise; an array needs no more alignment than its element.
                 $v::new(unsafe { p.cast::<[$e; $lanes]>().read() })
@@ -84,6 +103,11 @@ macro_rules! portable {
                     // SAFETY: the caller's promise, i < n.
                     unsafe { *p.add(i) = lane };
                 }
+            }
+            #[inline(always)]
+            unsafe fn store_bytes(self, p: *mut u8, v: $v) {
+                // SAFETY: the caller's promise.
+                unsafe { p.cast::<[u8; $lanes]>().write(v.to_array().map($e::small_whole)) }
             }
         }
     };

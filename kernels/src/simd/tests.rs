@@ -276,3 +276,60 @@ fn a_level_is_chosen_by_its_name_and_a_wrong_name_is_a_sentence() {
         assert!(sentence.contains("this CPU does not have it") && sentence.contains(&widest.to_string()));
     }
 }
+
+/// Whole numbers through the ops that move lanes.
+struct Moves;
+
+impl<E: Element> Kernel<E> for Moves {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, s: S) {
+        let number = |i: usize| E::from_f64(i as f64);
+        let lanes = S::LANES;
+        let vector = |start: usize| {
+            let values: Vec<E> = (start..start + lanes).map(number).collect();
+            // SAFETY: `values` is a vector long.
+            unsafe { s.load(values.as_ptr()) }
+        };
+        let values = |v: S::V| {
+            let mut out = vec![E::ZERO; lanes];
+            // SAFETY: `out` is a vector long.
+            unsafe { s.store(out.as_mut_ptr(), v) };
+            out
+        };
+        let (a, b) = (vector(0), vector(lanes));
+        let (low, high) = s.interleave(a, b);
+        let both = [values(low), values(high)].concat();
+        for (i, value) in both.iter().enumerate() {
+            assert_eq!(*value, number(i / 2 + i % 2 * lanes), "lane {i}");
+        }
+        let (even, odd) = s.deinterleave(a, b);
+        let both = [values(even), values(odd)].concat();
+        for (i, value) in both.iter().enumerate() {
+            assert_eq!(*value, number(2 * i % (2 * lanes) + i / lanes), "lane {i}");
+        }
+        let mut rows = [s.splat(E::ZERO); super::MAX_LANES];
+        for (i, row) in rows.iter_mut().enumerate().take(lanes) {
+            *row = vector(i * lanes);
+        }
+        super::transpose(s, &mut rows);
+        for (i, row) in rows.into_iter().enumerate().take(lanes) {
+            for (j, value) in values(row).into_iter().enumerate() {
+                assert_eq!(value, number(j * lanes + i), "row {i}, lane {j}");
+            }
+        }
+        let mut bytes = vec![255; lanes + 1];
+        // SAFETY: `bytes` is a vector long.
+        unsafe { s.store_bytes(bytes.as_mut_ptr(), vector(112 - lanes)) };
+        assert_eq!(bytes, (112 - lanes as u8..112).chain([255]).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn lanes_are_moved_to_their_places() {
+    for level in Level::available() {
+        f32::dispatch_at(level, Moves);
+        f64::dispatch_at(level, Moves);
+    }
+}

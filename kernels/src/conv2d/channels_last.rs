@@ -1,0 +1,162 @@
+//! Channels last: images as (H, W, C) and filters as (C_out, K_h, K_w, C), so that a row of a patch is one stretch
+//! of K_w C numbers.
+
+use super::Geometry;
+use crate::Element;
+use crate::simd::{Kernel, MAX_LANES, Simd, dispatch, transpose};
+
+/// Images with their padding as (H, W, C), and filters as (C_out, K_h, K_w, C).
+pub(super) struct ChannelsLast {
+    pub(super) g: Geometry,
+    /// (H, W) with padding.
+    pub(super) size: (usize, usize),
+}
+
+/// Elements behind an image: at least those of a vector.
+pub(super) const ROOM: usize = MAX_LANES;
+
+impl ChannelsLast {
+    pub(super) fn new(g: &Geometry) -> ChannelsLast {
+        ChannelsLast { g: *g, size: (g.size.0 + 2 * g.padding.0, g.size.1 + 2 * g.padding.1) }
+    }
+
+    /// Elements of a row.
+    pub(super) fn row(&self) -> usize {
+        self.size.1 * self.g.channels
+    }
+
+    /// Elements of an image and the room behind it.
+    pub(super) fn len(&self) -> usize {
+        self.size.0 * self.row() + ROOM
+    }
+
+    /// Element (r, 0) of the image without padding.
+    fn start_of_row(&self, r: usize) -> usize {
+        (r + self.g.padding.0) * self.row() + self.g.padding.1 * self.g.channels
+    }
+
+    /// Writes image x (C, H, W); the padding is left as it is.
+    pub(super) fn read<E: Element>(&self, x: &[E], image: &mut [E]) {
+        dispatch(Read { last: self, x, image });
+    }
+
+    /// Adds an image to dx (C, H, W), without the padding.
+    pub(super) fn add_to<E: Element>(&self, image: &[E], dx: &mut [E]) {
+        dispatch(AddTo { last: self, image, dx });
+    }
+
+    /// Where weight k of (C_out, C, K_h, K_w) stands.
+    fn weight_at(&self, k: usize) -> usize {
+        let (channels, area) = (self.g.channels, self.g.kernel.0 * self.g.kernel.1);
+        let (o, c, tap) = (k / area / channels, k / area % channels, k % area);
+        (o * area + tap) * channels + c
+    }
+
+    pub(super) fn permute_weight<E: Element>(&self, weight: &[E], to: &mut [E]) {
+        for (k, value) in weight.iter().enumerate() {
+            to[self.weight_at(k)] = *value;
+        }
+    }
+
+    pub(super) fn add_weight<E: Element>(&self, sum: &[E], to: &mut [E]) {
+        for (k, value) in to.iter_mut().enumerate() {
+            *value += sum[self.weight_at(k)];
+        }
+    }
+}
+
+/// Up to here a pixel's channels are copied one by one, beyond in squares of vectors.
+const FEW: usize = 4;
+
+/// See [`ChannelsLast::read`].
+struct Read<'a, E> {
+    last: &'a ChannelsLast,
+    x: &'a [E],
+    image: &'a mut [E],
+}
+
+impl<E: Element> Kernel<E> for Read<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, s: S) {
+        let (channels, (h, w)) = (self.last.g.channels, self.last.g.size);
+        assert!(self.x.len() == channels * h * w);
+        for r in 0..h {
+            let row = &mut self.image[self.last.start_of_row(r)..][..w * channels];
+            if channels <= FEW {
+                for (q, pixel) in row.chunks_exact_mut(channels).enumerate() {
+                    for (c, value) in pixel.iter_mut().enumerate() {
+                        *value = self.x[(c * h + r) * w + q];
+                    }
+                }
+                continue;
+            }
+            for (q, n, c, m) in squares::<E, S>(w, channels) {
+                let mut square = [s.splat(E::ZERO); MAX_LANES];
+                for (i, vector) in square.iter_mut().enumerate().take(m) {
+                    // SAFETY: n numbers of channel c + i are left in row r.
+                    *vector = unsafe { s.load_partial(self.x.as_ptr().add(((c + i) * h + r) * w + q), n) };
+                }
+                transpose(s, &mut square);
+                for (j, vector) in square.into_iter().enumerate().take(n) {
+                    // SAFETY: pixel q + j is in the row, and has channels c..c + m.
+                    unsafe { s.store_partial(row.as_mut_ptr().add((q + j) * channels + c), m, vector) };
+                }
+            }
+        }
+    }
+}
+
+/// See [`ChannelsLast::add_to`].
+struct AddTo<'a, E> {
+    last: &'a ChannelsLast,
+    image: &'a [E],
+    dx: &'a mut [E],
+}
+
+impl<E: Element> Kernel<E> for AddTo<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, s: S) {
+        let (channels, (h, w)) = (self.last.g.channels, self.last.g.size);
+        assert!(self.dx.len() == channels * h * w);
+        for r in 0..h {
+            let row = &self.image[self.last.start_of_row(r)..][..w * channels];
+            if channels <= FEW {
+                for (q, pixel) in row.chunks_exact(channels).enumerate() {
+                    for (c, value) in pixel.iter().enumerate() {
+                        self.dx[(c * h + r) * w + q] += *value;
+                    }
+                }
+                continue;
+            }
+            for (q, n, c, m) in squares::<E, S>(w, channels) {
+                let mut square = [s.splat(E::ZERO); MAX_LANES];
+                for (j, vector) in square.iter_mut().enumerate().take(n) {
+                    // SAFETY: pixel q + j is in the row, and has channels c..c + m.
+                    *vector = unsafe { s.load_partial(row.as_ptr().add((q + j) * channels + c), m) };
+                }
+                transpose(s, &mut square);
+                for (i, vector) in square.into_iter().enumerate().take(m) {
+                    // SAFETY: n numbers of channel c + i are left in row r.
+                    unsafe {
+                        let to = self.dx.as_mut_ptr().add(((c + i) * h + r) * w + q);
+                        s.store_partial(to, n, s.add(s.load_partial(to, n), vector));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A row of pixels and their channels in squares: (first pixel, pixels, first channel, channels).
+#[inline(always)]
+fn squares<E: Element, S: Simd<E>>(
+    w: usize,
+    channels: usize,
+) -> impl Iterator<Item = (usize, usize, usize, usize)> {
+    let cut = |len: usize| (0..len).step_by(S::LANES).map(move |start| (start, (len - start).min(S::LANES)));
+    cut(w).flat_map(move |(q, n)| cut(channels).map(move |(c, m)| (q, n, c, m)))
+}
