@@ -82,7 +82,7 @@ pub struct Saved<E> {
     /// Indices, for example where each maximum stood.
     pub indices: Vec<u32>,
     /// Small numbers, for example which of a few won.
-    pub bytes: Vec<u8>,
+    pub bytes: Vec<Vec<u8>>,
 }
 
 impl<E: Element> Saved<E> {

@@ -27,8 +27,8 @@ pub use batch_norm::{
     BatchNorm, batch_norm_apply, batch_norm_backward, batch_norm_channel_sums, batch_norm_statistics,
 };
 pub use conv2d::{
-    Geometry, Gradients, NO_WINNER, conv2d_backward, conv2d_forward, conv2d_relu_max_pool_backward,
-    conv2d_relu_max_pool_forward, pooled_size,
+    Geometry, Gradients, Kept, Made, NO_WINNER, Stage, Tail, conv_stack_backward, conv_stack_forward,
+    conv2d_backward, conv2d_forward, pooled_size,
 };
 pub use dense::{Dense, dense_backward_bias, dense_backward_input, dense_backward_weight, dense_forward};
 pub use element::Element;

@@ -109,47 +109,151 @@ fn convolution_agrees<E: Element>() {
     }
 }
 
-fn fused_convolution_agrees<E: Element>() {
+/// What a stage makes of x by the naive twins, one after the other; and the way back.
+struct Twin<E> {
+    stage: Stage,
+    pool: Pool2d,
+    x: Vec<E>,
+    /// Of ReLU or tanh, before pooling.
+    full: Vec<E>,
+    y: Vec<E>,
+    argmax: Vec<u32>,
+}
+
+impl<E: Element> Twin<E> {
+    fn forward(stage: Stage, x: Vec<E>, weight: &[E], bias: &[E]) -> Twin<E> {
+        let g = stage.geometry;
+        let planes = g.images * g.filters;
+        let pool = Pool2d { planes, size: g.output_size(), window: (2, 2), stride: (2, 2) };
+        let len = g.images * stage.output_len();
+        let (mut full, mut y, mut argmax) = (vec![E::ZERO; g.output_len()], vec![E::ZERO; len], vec![0; len]);
+        reference::conv2d_forward(&g, &x, weight, Some(bias), &mut full);
+        match stage.tail {
+            Tail::ReluMaxPool => {
+                full.iter_mut().for_each(|x| *x = E::ZERO.max(*x));
+                reference::max_pool2d_forward(&pool, &full, &mut y, &mut argmax);
+            }
+            Tail::TanhAvgPool => {
+                full.iter_mut().for_each(|x| *x = E::from_f64(x.to_f64().tanh()));
+                reference::avg_pool2d_forward(&pool, &full, &mut y);
+            }
+        }
+        Twin { stage, pool, x, full, y, argmax }
+    }
+
+    /// Adds dw and db; returns dx.
+    fn backward(&self, weight: &[E], dy: &[E], dw: &mut [E], db: &mut [E]) -> Vec<E> {
+        let g = self.stage.geometry;
+        let mut dfull = vec![E::ZERO; g.output_len()];
+        match self.stage.tail {
+            Tail::ReluMaxPool => {
+                let passed: Vec<E> =
+                    dy.iter().zip(&self.y).map(|(dy, y)| if *y > E::ZERO { *dy } else { E::ZERO }).collect();
+                reference::max_pool2d_backward(&self.pool, &self.argmax, &passed, &mut dfull);
+            }
+            Tail::TanhAvgPool => {
+                reference::avg_pool2d_backward(&self.pool, dy, &mut dfull);
+                for (d, t) in dfull.iter_mut().zip(&self.full) {
+                    *d *= E::ONE - *t * *t;
+                }
+            }
+        }
+        let mut dx = vec![E::ZERO; g.input_len()];
+        reference::conv2d_backward_input(&g, weight, &dfull, &mut dx);
+        reference::conv2d_backward_weight(&g, &self.x, &dfull, dw);
+        reference::conv2d_backward_bias(&g, &dfull, db);
+        dx
+    }
+}
+
+fn stacks_agree<E: Element>() {
     let mut numbers = Numbers(13);
+    let tails = [Tail::ReluMaxPool, Tail::TanhAvgPool];
     for g in geometries().into_iter().filter(|g| g.stride == (1, 1)) {
-        let ((h_out, w_out), (h, w)) = (g.output_size(), pooled_size(&g));
-        if h * w == 0 {
+        let first = |tail| Stage { geometry: g, tail };
+        if first(tails[0]).output_len() == 0 {
             continue;
         }
-        let (x, weight, bias) =
-            (numbers.vec::<E>(g.input_len()), numbers.vec::<E>(g.weight_len()), numbers.vec::<E>(g.filters));
-        let planes = g.images * g.filters;
-        let (mut y, mut winner) = (vec![E::ONE; planes * h * w], vec![9; planes * h * w]);
-        conv2d_relu_max_pool_forward(&g, &x, &weight, &bias, &mut y, &mut winner);
-        // The same, one after the other.
-        let mut full = vec![E::ZERO; g.output_len()];
-        reference::conv2d_forward(&g, &x, &weight, Some(&bias), &mut full);
-        let pool = Pool2d { planes, size: (h_out, w_out), window: (2, 2), stride: (2, 2) };
-        let (mut slow, mut argmax) = (vec![E::ZERO; y.len()], vec![0; y.len()]);
-        reference::max_pool2d_forward(&pool, &full, &mut slow, &mut argmax);
-        slow.iter_mut().for_each(|y| *y = E::ZERO.max(*y));
-        assert_close(&y, &slow, g.depth(), &format!("fused y of {g:?}"));
-        let dy = numbers.vec::<E>(y.len());
-        let lengths = [g.input_len(), g.weight_len(), g.filters];
-        let start = lengths.map(|len| numbers.vec::<E>(len));
-        let (mut fast, mut twin) = (start.clone(), start);
-        let [dx, dw, db] = &mut fast;
-        let grads = Gradients { input: Some(dx), weight: Some(dw), bias: Some(db) };
-        conv2d_relu_max_pool_backward(&g, &x, &weight, &winner, &dy, grads);
-        let passed: Vec<E> =
-            dy.iter().zip(&slow).map(|(dy, y)| if *y > E::ZERO { *dy } else { E::ZERO }).collect();
-        let mut full = vec![E::ZERO; g.output_len()];
-        reference::max_pool2d_backward(&pool, &argmax, &passed, &mut full);
-        let [dx, dw, db] = &mut twin;
-        reference::conv2d_backward_input(&g, &weight, &full, dx);
-        reference::conv2d_backward_weight(&g, &x, &full, dw);
-        reference::conv2d_backward_bias(&g, &full, db);
-        let sums = g.images * h * w;
-        let area = g.kernel.0 * g.kernel.1;
-        assert_close(&fast[0], &twin[0], g.filters * area, &format!("fused dx of {g:?}"));
-        assert_close(&fast[1], &twin[1], sums, &format!("fused dw of {g:?}"));
-        assert_close(&fast[2], &twin[2], sums, &format!("fused db of {g:?}"));
+        // Alone, and before another stage where there is room for one.
+        let next = Geometry {
+            channels: g.filters,
+            size: pooled_size(&g),
+            filters: 5,
+            kernel: (2, 3),
+            stride: (1, 1),
+            padding: (1, 1),
+            ..g
+        };
+        for (tail, behind) in [(tails[0], tails[1]), (tails[1], tails[0])] {
+            stack_agrees::<E>(&mut numbers, &[first(tail)]);
+            let stages = [first(tail), Stage { geometry: next, tail: behind }];
+            if stages[1].output_len() > 0 {
+                stack_agrees::<E>(&mut numbers, &stages);
+            }
+        }
     }
+}
+
+fn stack_agrees<E: Element>(numbers: &mut Numbers, stages: &[Stage]) {
+    let images = stages[0].geometry.images;
+    let x = numbers.vec::<E>(stages[0].geometry.input_len());
+    let params: Vec<[Vec<E>; 2]> = stages
+        .iter()
+        .map(|stage| [numbers.vec(stage.geometry.weight_len()), numbers.vec(stage.geometry.filters)])
+        .collect();
+    let slices: Vec<[&[E]; 2]> = params.iter().map(|[weight, bias]| [&weight[..], &bias[..]]).collect();
+    let mut twins: Vec<Twin<E>> = Vec::new();
+    for (stage, [weight, bias]) in stages.iter().zip(&params) {
+        let x = twins.last().map_or(x.clone(), |twin| twin.y.clone());
+        twins.push(Twin::forward(*stage, x, weight, bias));
+    }
+    let mut buffers: Vec<(Vec<E>, Vec<E>, Vec<u8>)> = stages
+        .iter()
+        .map(|stage| {
+            let (values, bytes) = stage.kept_len();
+            (
+                vec![E::ONE; images * stage.output_len()],
+                vec![E::ONE; images * values],
+                vec![9; images * bytes],
+            )
+        })
+        .collect();
+    let made = buffers.iter_mut().map(|(output, values, bytes)| Made { output, values, bytes }).collect();
+    conv_stack_forward(stages, &x, &slices, made);
+    let terms: usize = stages.iter().map(|stage| 2 * stage.geometry.depth()).sum();
+    for (twin, (y, ..)) in twins.iter().zip(&buffers) {
+        assert_close(y, &twin.y, terms, &format!("y of {:?}", twin.stage));
+    }
+
+    let dy = numbers.vec::<E>(twins[twins.len() - 1].y.len());
+    let mut twin_grads: Vec<Vec<E>> = params.iter().flatten().map(|param| numbers.vec(param.len())).collect();
+    let mut grads = twin_grads.clone();
+    let start = numbers.vec::<E>(x.len());
+    let mut dx = start.clone();
+    let kept: Vec<Kept<'_, E>> =
+        buffers.iter().map(|(output, values, bytes)| Kept { output, values, bytes }).collect();
+    let wanted = grads.iter_mut().map(|grad| Some(&mut grad[..])).collect();
+    conv_stack_backward(stages, &x, &slices, &kept, &dy, Some(&mut dx), wanted);
+    let mut upstream = dy.clone();
+    for (i, (twin, [weight, _])) in twins.iter().zip(&params).enumerate().rev() {
+        let [dw, db] = twin_grads.get_disjoint_mut([2 * i, 2 * i + 1]).unwrap();
+        upstream = twin.backward(weight, &upstream, dw, db);
+    }
+    let expected: Vec<E> = start.iter().zip(&upstream).map(|(a, b)| *a + *b).collect();
+    let sums = |stage: &Stage| images * stage.geometry.output_len() / stage.geometry.filters;
+    let all: usize = stages.iter().map(|stage| sums(stage) + stage.geometry.weight_len()).sum();
+    assert_close(&dx, &expected, all, &format!("dx of {stages:?}"));
+    for (i, (fast, slow)) in grads.iter().zip(&twin_grads).enumerate() {
+        assert_close(fast, slow, all, &format!("parameter {i} of {stages:?}"));
+    }
+    // Without dx, parameters get the same.
+    let mut alone: Vec<Vec<E>> = grads.iter().map(|grad| vec![E::ZERO; grad.len()]).collect();
+    let wanted = alone.iter_mut().map(|grad| Some(&mut grad[..])).collect();
+    conv_stack_backward(stages, &x, &slices, &kept, &dy, None, wanted);
+    let mut again: Vec<Vec<E>> = grads.iter().map(|grad| vec![E::ZERO; grad.len()]).collect();
+    let wanted = again.iter_mut().map(|grad| Some(&mut grad[..])).collect();
+    conv_stack_backward(stages, &x, &slices, &kept, &dy, Some(&mut dx), wanted);
+    assert_eq!(alone, again, "{stages:?}");
 }
 
 fn pooling_agrees<E: Element>() {
@@ -246,8 +350,8 @@ fn dense_agrees<E: Element>() {
 fn every_kernel_agrees_with_its_naive_twin() {
     convolution_agrees::<f64>();
     convolution_agrees::<f32>();
-    fused_convolution_agrees::<f64>();
-    fused_convolution_agrees::<f32>();
+    stacks_agree::<f64>();
+    stacks_agree::<f32>();
     pooling_agrees::<f64>();
     pooling_agrees::<f32>();
     batch_norm_agrees::<f64>();

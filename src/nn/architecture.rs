@@ -178,7 +178,8 @@ impl Architecture {
         let mut i = 0;
         while i < self.encoder.len() {
             if let Some((op, layers)) = fused(&self.encoder[i..]) {
-                x = tape.apply(op, &[&[x], &parameters[i][..]].concat())?;
+                let inputs: Vec<Var> = std::iter::once(x).chain(parameters[i..i + layers].concat()).collect();
+                x = tape.apply(op, &inputs)?;
                 i += layers;
             } else {
                 x = self.encoder[i].apply(tape, x, &parameters[i], mode)?;

@@ -1,18 +1,29 @@
 //! Fused ops, put in place of the plain layers that they are equal to. This is the only file that knows of both.
 
 use super::layer::{Layer, Pair};
-use crate::ops::Conv2dReluMaxPool2d;
+use crate::ops::{ConvBlock, ConvStack, Tail};
 
 /// The fused op that does the work of the first few of these layers, all at once, and how many they are. Its
-/// inputs are those of the first layer; the others have no parameters.
-pub(super) fn fused(layers: &[Layer]) -> Option<(Conv2dReluMaxPool2d, usize)> {
-    match layers {
-        [
-            Layer::Conv2d { stride: Pair(1, 1), padding, .. },
-            Layer::Relu {},
-            Layer::MaxPool2d { window: Pair(2, 2), stride: None | Some(Pair(2, 2)) },
-            ..,
-        ] => Some((Conv2dReluMaxPool2d { padding: (padding.0, padding.1) }, 3)),
+/// inputs are x and the parameters of these layers, in order.
+pub(super) fn fused(layers: &[Layer]) -> Option<(ConvStack, usize)> {
+    let blocks: Vec<ConvBlock> = layers.chunks_exact(3).map_while(block).collect();
+    let layers = 3 * blocks.len();
+    (!blocks.is_empty()).then_some((ConvStack { blocks }, layers))
+}
+
+/// A convolution, its activation and its pooling, if these three are that.
+fn block(layers: &[Layer]) -> Option<ConvBlock> {
+    let [Layer::Conv2d { stride: Pair(1, 1), padding, .. }, activation, pooling] = layers else {
+        return None;
+    };
+    let padding = (padding.0, padding.1);
+    match (activation, pooling) {
+        (Layer::Relu {}, Layer::MaxPool2d { window: Pair(2, 2), stride: None | Some(Pair(2, 2)) }) => {
+            Some(ConvBlock { padding, tail: Tail::ReluMaxPool })
+        }
+        (Layer::Tanh {}, Layer::AvgPool2d { window: Pair(2, 2), stride: None | Some(Pair(2, 2)) }) => {
+            Some(ConvBlock { padding, tail: Tail::TanhAvgPool })
+        }
         _ => None,
     }
 }
@@ -30,20 +41,23 @@ mod tests {
     #[test]
     fn a_fused_encoder_computes_what_its_plain_layers_compute() {
         for (input, padding) in
-            [([1, 12, 13], Pair(0, 0)), ([3, 9, 10], Pair(1, 1)), ([2, 8, 11], Pair(0, 2))]
+            [([1, 12, 13], Pair(0, 0)), ([3, 9, 10], Pair(1, 1)), ([2, 10, 11], Pair(0, 2))]
         {
             let conv = |filters| Layer::Conv2d { filters, kernel: Pair(3, 3), stride: Pair(1, 1), padding };
-            let pool = || Layer::MaxPool2d { window: Pair(2, 2), stride: None };
+            let window = Pair(2, 2);
             let encoder = vec![
                 conv(5),
                 Layer::Relu {},
-                pool(),
+                Layer::MaxPool2d { window, stride: None },
+                conv(4),
                 Layer::Tanh {},
+                Layer::AvgPool2d { window, stride: Some(window) },
+                Layer::Sigmoid {},
                 Layer::Flatten {},
                 Layer::Dense { units: 3 },
             ];
             let architecture = Architecture { input, encoder, head: false, loss: Loss::Triplet, margin: 1.0 };
-            assert!(fused(&architecture.encoder).is_some());
+            assert_eq!(fused(&architecture.encoder).map(|(_, layers)| layers), Some(6));
             let mut results = Vec::new();
             for fuse in [true, false] {
                 let mut rng = rng(3, 0);

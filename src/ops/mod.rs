@@ -9,7 +9,7 @@ mod avg_pool2d;
 mod batch_norm;
 mod contrastive_loss;
 mod conv2d;
-mod conv2d_relu_max_pool2d;
+mod conv_stack;
 mod dense;
 mod distance;
 mod elementwise;
@@ -24,8 +24,8 @@ pub use activation::{Relu, Sigmoid, Tanh};
 pub use avg_pool2d::AvgPool2d;
 pub use batch_norm::{BatchNorm, BatchNormEval};
 pub use contrastive_loss::ContrastiveLoss;
+pub use conv_stack::{ConvBlock, ConvStack, Tail};
 pub use conv2d::Conv2d;
-pub use conv2d_relu_max_pool2d::Conv2dReluMaxPool2d;
 pub use dense::Dense;
 pub use distance::{EuclideanDistance, SquaredDistance};
 pub use elementwise::{Add, Mul, Sqrt, Square, Sub};
@@ -72,7 +72,7 @@ pub fn table() -> Vec<Entry> {
         "sigmoid": Sigmoid,
         "dense": Dense,
         "conv2d": Conv2d,
-        "conv2d_relu_max_pool2d": Conv2dReluMaxPool2d,
+        "conv_stack": ConvStack,
         "max_pool2d": MaxPool2d,
         "avg_pool2d": AvgPool2d,
         "batch_norm": BatchNorm,

@@ -1,12 +1,22 @@
 //! dw = dy columns^T and dx = col2im(w^T dy), stretch by stretch.
 
 use super::Geometry;
-use super::parts::{Gradients, in_parts};
+use super::parts::in_parts;
 use super::plan::{BAND, Plan, taps};
 use crate::map::{Identity, sum_chunk};
 use crate::simd::Level;
 use crate::tile::{Dots, Init, Multiply, Rows, block_height, blocks, pack};
 use crate::{Element, scratch};
+
+/// Where [`conv2d_backward`] adds the gradients that are wanted.
+pub struct Gradients<'a, E> {
+    /// dx, the size of x.
+    pub input: Option<&'a mut [E]>,
+    /// dw, the size of the weight.
+    pub weight: Option<&'a mut [E]>,
+    /// db, one for each filter.
+    pub bias: Option<&'a mut [E]>,
+}
 
 /// Adds dx, dw and db for dy = `grad_output`.
 pub fn conv2d_backward<E: Element>(
@@ -17,44 +27,45 @@ pub fn conv2d_backward<E: Element>(
     grads: Gradients<'_, E>,
 ) {
     g.check(Some(x), Some(weight), grad_output);
+    let sizes = [(&grads.input, g.input_len()), (&grads.weight, g.weight_len()), (&grads.bias, g.filters)];
+    for (grad, len) in sizes {
+        assert!(grad.as_ref().is_none_or(|grad| grad.len() == len), "conv2d: a gradient has another size");
+    }
     let plan = Plan::new(g);
     let with_input = grads.input.is_some();
     let shared = Backward::new(Level::current(), &plan, weight, with_input);
-    in_parts(g, grads, |part| {
-        // The zeros between the rows stay from image to image.
-        let mut spread = scratch::zeros::<E>(g.filters * shared.plane);
-        let planes_len = if with_input && !plan.phases.are_the_image() { plan.phases.len() } else { 0 };
-        let mut planes = scratch::any::<E>(planes_len);
+    in_parts(g.images, grads.input, vec![grads.weight, grads.bias], |mut part| {
+        let mut work = shared.work();
         for (index, n) in part.images.enumerate() {
             let dy = &grad_output[n * g.filters * g.positions()..][..g.filters * g.positions()];
-            for (sum, dy) in part.bias.iter_mut().zip(dy.chunks(g.positions())) {
+            for (sum, dy) in part.params[1].iter_mut().zip(dy.chunks(g.positions())) {
                 *sum += sum_chunk(Identity, [dy]);
             }
-            shared.spread(dy, &mut spread);
-            if !part.weight.is_empty() {
-                shared.weight(&x[n * g.image_len()..][..g.image_len()], &spread, part.weight);
-            }
-            if with_input {
-                let dx = &mut part.input[index * g.image_len()..][..g.image_len()];
-                if planes.is_empty() {
-                    shared.input(&spread, Init::Add, dx);
-                } else {
-                    shared.input(&spread, Init::Zero, &mut planes);
-                    plan.phases.add_to(&planes, dx);
-                }
-            }
+            shared.spread(dy, &mut work.spread);
+            let x = &x[n * g.image_len()..][..g.image_len()];
+            let dx =
+                if with_input { &mut part.input[index * g.image_len()..][..g.image_len()] } else { &mut [] };
+            shared.image(x, &mut work, part.params[0], dx);
         }
     });
 }
 
+/// Buffers of one part of the batch.
+pub(super) struct Work<E: Element> {
+    /// dy as [`Backward`] wants it. The zeros between the rows stay from image to image.
+    pub(super) spread: scratch::Scratch<E>,
+    /// The planes of dx, where they are not dx itself.
+    planes: scratch::Scratch<E>,
+}
+
 /// What the backward passes of all images share.
-struct Backward<'a, E: Element> {
+pub(super) struct Backward<'a, E: Element> {
     plan: &'a Plan,
     level: Level,
     /// Zeros before each channel of the spread dy, as many as the farthest weight looks back; in whole vectors.
-    margin: usize,
+    pub(super) margin: usize,
     /// From one channel of the spread dy to the next; in whole vectors, so that its loads are aligned.
-    plane: usize,
+    pub(super) plane: usize,
     /// Where the rows of dy begin for dw.
     weight_offsets: Vec<usize>,
     /// The product for each phase of dx.
@@ -72,7 +83,7 @@ struct PhaseProduct<E: Element> {
 const VECTOR: usize = 16;
 
 impl<'a, E: Element> Backward<'a, E> {
-    fn new(level: Level, plan: &'a Plan, weight: &[E], with_input: bool) -> Backward<'a, E> {
+    pub(super) fn new(level: Level, plan: &'a Plan, weight: &[E], with_input: bool) -> Backward<'a, E> {
         let g = &plan.g;
         let (step, (k_h, k_w)) = (g.stride, g.kernel);
         let back = |u: usize, v: usize| (u / step.0) * plan.row + v / step.1;
@@ -98,6 +109,31 @@ impl<'a, E: Element> Backward<'a, E> {
             PhaseProduct { packed, offsets }
         };
         Backward { plan, level, margin, plane, weight_offsets, inputs: (0..phases).map(product).collect() }
+    }
+
+    pub(super) fn work(&self) -> Work<E> {
+        let planes = if self.inputs.is_empty() || self.plan.phases.are_the_image() {
+            0
+        } else {
+            self.plan.phases.len()
+        };
+        Work { spread: scratch::zeros(self.plan.g.filters * self.plane), planes: scratch::any(planes) }
+    }
+
+    /// Adds dw and dx of an image, where they are not empty, once dy is spread.
+    pub(super) fn image(&self, x: &[E], work: &mut Work<E>, grad_weight: &mut [E], dx: &mut [E]) {
+        if !grad_weight.is_empty() {
+            self.weight(x, &work.spread, grad_weight);
+        }
+        if dx.is_empty() {
+            return;
+        }
+        if work.planes.is_empty() {
+            self.input(&work.spread, Init::Add, dx);
+        } else {
+            self.input(&work.spread, Init::Zero, &mut work.planes);
+            self.plan.phases.add_to(&work.planes, dx);
+        }
     }
 
     /// Copies dy to rows of S with zeros between and around them.

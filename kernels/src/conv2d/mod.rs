@@ -24,26 +24,26 @@
 //!
 //! A stride makes several planes of the image (`phases`), on each of which the same holds.
 //!
-//! The fused form does convolution, bias, ReLU and 2 x 2 max-pooling in the registers (`windows`); of the full-sized
-//! y and its gradient nothing is ever written to memory. Its way back (`pooled`) goes from winner to winner.
+//! The fused forms (`stack`) also do bias, activation and 2 x 2 pooling while the numbers are in the registers: ReLU
+//! and max-pooling (`windows`, and back from winner to winner: `winners`), tanh and average-pooling (`averages`).
 
+mod averages;
 mod backward;
 mod channels_last;
 mod forward;
 mod parts;
 mod phases;
 mod plan;
-mod pooled;
+mod stack;
 mod windows;
+mod winners;
 mod winograd;
 
-pub use backward::conv2d_backward;
+pub use backward::{Gradients, conv2d_backward};
 pub use forward::conv2d_forward;
-pub use parts::Gradients;
-pub use pooled::conv2d_relu_max_pool_backward;
-pub use windows::conv2d_relu_max_pool_forward;
+pub use stack::{Kept, Made, Stage, Tail, conv_stack_backward, conv_stack_forward};
 
-/// The fused form's mark for a window whose largest the ReLU turned to 0.
+/// The mark of a window whose largest the ReLU turned to 0.
 pub const NO_WINNER: u8 = 4;
 
 /// (H_out / 2, W_out / 2), rounded down: the size of the fused form's output.

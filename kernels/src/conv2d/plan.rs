@@ -25,7 +25,11 @@ pub(super) const BAND: usize = 1536;
 
 impl Plan {
     pub(super) fn new(g: &Geometry) -> Plan {
-        let (h_out, w_out) = g.output_size();
+        Plan::cropped(g, g.output_size())
+    }
+
+    /// A plan of the first rows and columns of the output.
+    pub(super) fn cropped(g: &Geometry, (h_out, w_out): (usize, usize)) -> Plan {
         let phases = Phases::new(g, g.stride);
         let row = phases.row;
         let band = even_bands(h_out, row, BAND);

@@ -1,4 +1,4 @@
-//! Convolution, bias, ReLU and 2 x 2 max-pooling in one, for stride 1: forward.
+//! Convolution, bias, ReLU and 2 x 2 max-pooling in one: forward.
 //!
 //! ```text
 //! y[i, j] = max(0, largest of conv at (2i, 2j), (2i, 2j + 1), (2i + 1, 2j), (2i + 1, 2j + 1))
@@ -17,51 +17,53 @@ use super::{Geometry, NO_WINNER, pooled_size, winograd};
 use crate::simd::{Kernel, Level, MAX_LANES, Simd};
 use crate::tile::{Rows, blocks, pack};
 use crate::{Element, scratch};
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// Windows in a band: what the filters read of the image and what they write stays in the second-level cache.
 const BAND: usize = 256;
 
-/// y = pool(relu(conv(x, weight) + bias)), (N, C_out, H_out / 2, W_out / 2). `winner` is 0 to 3 in row order, 4 where
-/// the ReLU gave 0.
-///
-/// The first of equals wins; a NaN passes, and so does one made of an infinity and its opposite in one window.
-pub fn conv2d_relu_max_pool_forward<E: Element>(
-    g: &Geometry,
-    x: &[E],
-    weight: &[E],
-    bias: &[E],
-    y: &mut [E],
-    winner: &mut [u8],
-) {
-    super::pooled::check(g, x, weight, y.len(), winner);
-    assert!(bias.len() == g.filters, "conv2d: the bias has another size");
-    let level = Level::current();
-    let (h, w) = pooled_size(g);
-    let phases = Phases::new(g, (2, 2)).cropped(h + g.kernel.0 / 2, w + g.kernel.1 / 2);
-    let bank = Bank::new(level, g, &phases, weight);
-    let band = even_bands(h, phases.row, BAND);
-    let outputs = g.filters * h * w;
-    y.par_chunks_mut(outputs).zip(winner.par_chunks_mut(outputs)).zip(x.par_chunks(g.image_len())).for_each(
-        |((y, winner), x)| {
-            let planes = phases.split(x).expect("a step of 2");
-            let columns = bank.columns(&planes, (h - 1) * phases.row + w);
-            let tile_len = g.filters * band * phases.row;
-            let mut tiles = scratch::any::<E>(2 * tile_len);
-            let mut patches = scratch::any::<E>(bank.patches_len());
-            for rows in bands(h, band) {
-                let len = (rows.len() - 1) * phases.row + w;
-                let (largest, winners) = tiles.split_at_mut(tile_len);
-                let (largest, winners) = (&mut largest[..g.filters * len], &mut winners[..g.filters * len]);
-                let columns = columns.window(rows.start * phases.row, len);
-                let (bank, patches) = (&bank, &mut patches[..]);
-                E::dispatch_at(level, Windows { bank, columns, bias, patches, y: largest, winner: winners });
-                let tiles = (&*largest, &*winners);
-                E::dispatch_at(level, Compact { tiles, row: phases.row, len, rows, size: (h, w), y, winner });
-            }
-        },
-    );
+/// y = pool(relu(conv(x, weight) + bias)), an image at a time.
+pub(super) struct MaxForward<'a, E: Element> {
+    level: Level,
+    /// (H, W) of y.
+    size: (usize, usize),
+    phases: Phases,
+    bank: Bank<E>,
+    bias: &'a [E],
+    /// Rows of windows in a band.
+    band: usize,
+}
+
+impl<'a, E: Element> MaxForward<'a, E> {
+    pub(super) fn new(g: &Geometry, weight: &[E], bias: &'a [E]) -> MaxForward<'a, E> {
+        let (level, (h, w)) = (Level::current(), pooled_size(g));
+        let phases = Phases::new(g, (2, 2)).cropped(h + g.kernel.0 / 2, w + g.kernel.1 / 2);
+        let bank = Bank::new(level, g, &phases, weight);
+        MaxForward { level, size: (h, w), phases, bank, bias, band: even_bands(h, phases.row, BAND) }
+    }
+
+    /// `winner` is 0 to 3 in row order, 4 where the ReLU gave 0. The first of equals wins; a NaN passes, and so does
+    /// one made of an infinity and its opposite in one window.
+    pub(super) fn image(&self, x: &[E], y: &mut [E], winner: &mut [u8]) {
+        let (size, row, filters) = (self.size, self.phases.row, self.bank.filters);
+        let (h, w) = size;
+        assert!(y.len() == filters * h * w && winner.len() == y.len());
+        let planes = self.phases.split(x).expect("a step of 2");
+        let columns = self.bank.columns(&planes, (h - 1) * row + w);
+        let tile_len = filters * self.band * row;
+        let mut tiles = scratch::any::<E>(2 * tile_len);
+        let mut patches = scratch::any::<E>(self.bank.patches_len());
+        for rows in bands(h, self.band) {
+            let len = (rows.len() - 1) * row + w;
+            let (largest, winners) = tiles.split_at_mut(tile_len);
+            let (largest, winners) = (&mut largest[..filters * len], &mut winners[..filters * len]);
+            let columns = columns.window(rows.start * row, len);
+            let (bank, bias, patches) = (&self.bank, self.bias, &mut patches[..]);
+            E::dispatch_at(self.level, Windows { bank, columns, bias, patches, y: largest, winner: winners });
+            let tiles = (&*largest, &*winners);
+            E::dispatch_at(self.level, Compact { tiles, row, len, rows, size, y, winner });
+        }
+    }
 }
 
 /// The largest M of the tiles: 4 M sums, the vectors of the image and one weight have to fit in the registers.

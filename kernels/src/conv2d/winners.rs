@@ -1,4 +1,4 @@
-//! The way back through convolution, ReLU and 2 x 2 max-pooling in one.
+//! Convolution, bias, ReLU and 2 x 2 max-pooling in one: backward.
 //!
 //! Of each window only the winner has a gradient, and it has none where the ReLU gave 0: at most one number of
 //! four, at places that the forward pass has noted. Multiplying the zeros would be three quarters of the work. So
@@ -15,7 +15,6 @@
 //! multiply-adds and the store of dx are all that is left.
 
 use super::channels_last::{ChannelsLast, ROOM};
-use super::parts::{Gradients, in_parts};
 use super::{Geometry, NO_WINNER, pooled_size};
 use crate::map::{Identity, sum_chunk};
 use crate::simd::{Kernel, Level, Simd};
@@ -24,73 +23,76 @@ use crate::{Element, scratch};
 /// Elements of x and dx that a band works on: about what the first-level cache holds.
 const BAND: usize = 16384;
 
-/// Adds dx, dw and db of [`conv2d_relu_max_pool_forward`](super::conv2d_relu_max_pool_forward), given its winners.
-pub fn conv2d_relu_max_pool_backward<E: Element>(
-    g: &Geometry,
-    x: &[E],
-    weight: &[E],
-    winner: &[u8],
-    grad_output: &[E],
-    grads: Gradients<'_, E>,
-) {
-    check(g, x, weight, grad_output.len(), winner);
-    let level = Level::current();
-    let last = ChannelsLast::new(g);
-    let (h, w) = pooled_size(g);
-    let with_input = grads.input.is_some();
-    let room = if with_input { BAND / 2 } else { BAND } / last.row();
-    let band = ((room + 1).saturating_sub(g.kernel.0) / 2).clamp(1, h);
-    let mut weight_last = scratch::any::<E>(g.weight_len());
-    last.permute_weight(weight, &mut weight_last);
-    let mut sum = grads.weight.as_ref().map(|_| scratch::zeros::<E>(g.weight_len()));
-    let inner = Gradients { input: grads.input, weight: sum.as_deref_mut(), bias: grads.bias };
-    in_parts(g, inner, |part| {
-        let mut image = scratch::zeros::<E>(last.len());
-        let mut grad_image = scratch::any::<E>(if with_input { last.len() } else { 0 });
-        // Where dw is not wanted, or db, it is summed for nothing.
-        let spare = |len: usize, have: usize| scratch::zeros::<E>(if have == 0 { len } else { 0 });
-        let (mut spare_weight, mut spare_bias) =
-            (spare(g.weight_len(), part.weight.len()), spare(g.filters, part.bias.len()));
-        let grad_weight = if part.weight.is_empty() { &mut spare_weight[..] } else { part.weight };
-        let grad_bias = if part.bias.is_empty() { &mut spare_bias[..] } else { part.bias };
-        let mut list = List::new(&last, band);
-        for (index, n) in part.images.enumerate() {
-            let outputs = n * g.filters * h * w..(n + 1) * g.filters * h * w;
-            let x = &x[n * g.image_len()..][..g.image_len()];
-            last.read(x, &mut image);
-            grad_image.fill(E::ZERO);
-            list.fill(&last, &winner[outputs.clone()], &grad_output[outputs], grad_bias);
-            let winners = Winners {
-                last: &last,
-                list: &list,
-                image: &image,
-                weight: &weight_last,
-                grad_image: &mut grad_image,
-                grad_weight,
-            };
-            E::dispatch_at(level, winners);
-            if with_input {
-                let dx = &mut part.input[index * g.image_len()..][..g.image_len()];
-                last.add_to(&grad_image, dx);
-            }
-        }
-    });
-    if let (Some(sum), Some(target)) = (sum, grads.weight) {
-        last.add_weight(&sum, target);
-    }
+/// Adds dx, dw and db, given the winners, an image at a time.
+pub(super) struct MaxBackward<E: Element> {
+    level: Level,
+    last: ChannelsLast,
+    /// (C_out, K_h, K_w, C).
+    weight: scratch::Scratch<E>,
+    with_input: bool,
+    /// Rows of windows in a band.
+    band: usize,
 }
 
-/// The preconditions of both directions.
-pub(super) fn check<E: Element>(g: &Geometry, x: &[E], weight: &[E], y: usize, winner: &[u8]) {
-    let (h, w) = pooled_size(g);
-    assert!(g.stride == (1, 1), "conv2d: the fused form has stride 1");
-    assert!(h * w > 0, "conv2d: empty output");
-    assert!(
-        x.len() == g.input_len() && weight.len() == g.weight_len(),
-        "conv2d: x or the weight has another size"
-    );
-    assert!(y == g.images * g.filters * h * w, "conv2d: y or dy has another size");
-    assert!(winner.len() == y, "conv2d: the winners have another size");
+/// Buffers of one part of the batch.
+pub(super) struct MaxWork<E: Element> {
+    image: scratch::Scratch<E>,
+    grad_image: scratch::Scratch<E>,
+    /// This part's sum of dw, (C_out, K_h, K_w, C).
+    grad_weight: scratch::Scratch<E>,
+    list: List<E>,
+}
+
+impl<E: Element> MaxBackward<E> {
+    pub(super) fn new(g: &Geometry, weight: &[E], with_input: bool) -> MaxBackward<E> {
+        let last = ChannelsLast::new(g);
+        let mut weight_last = scratch::any::<E>(g.weight_len());
+        last.permute_weight(weight, &mut weight_last);
+        let room = if with_input { BAND / 2 } else { BAND } / last.row();
+        let band = ((room + 1).saturating_sub(g.kernel.0) / 2).clamp(1, pooled_size(g).0);
+        MaxBackward { level: Level::current(), last, weight: weight_last, with_input, band }
+    }
+
+    pub(super) fn work(&self) -> MaxWork<E> {
+        MaxWork {
+            image: scratch::zeros(self.last.len()),
+            grad_image: scratch::any(if self.with_input { self.last.len() } else { 0 }),
+            grad_weight: scratch::zeros(self.weight.len()),
+            list: List::new(&self.last, self.band),
+        }
+    }
+
+    /// Adds db and dx (where it is not empty) of an image; dw to the part's sum.
+    pub(super) fn image(
+        &self,
+        x: &[E],
+        winner: &[u8],
+        dy: &[E],
+        work: &mut MaxWork<E>,
+        grad_bias: &mut [E],
+        dx: &mut [E],
+    ) {
+        self.last.read(x, &mut work.image);
+        work.grad_image.fill(E::ZERO);
+        work.list.fill(&self.last, winner, dy, grad_bias);
+        let winners = Winners {
+            last: &self.last,
+            list: &work.list,
+            image: &work.image,
+            weight: &self.weight,
+            grad_image: &mut work.grad_image,
+            grad_weight: &mut work.grad_weight,
+        };
+        E::dispatch_at(self.level, winners);
+        if self.with_input {
+            self.last.add_to(&work.grad_image, dx);
+        }
+    }
+
+    /// Adds the part's sum to dw, once its images are done.
+    pub(super) fn finish(&self, work: &MaxWork<E>, grad_weight: &mut [E]) {
+        self.last.add_weight(&work.grad_weight, grad_weight);
+    }
 }
 
 /// What [`List`] has of one filter and band: where each winner's patch begins, and its g.

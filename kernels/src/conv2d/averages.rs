@@ -1,0 +1,224 @@
+//! Convolution, bias, tanh and 2 x 2 average-pooling in one.
+//!
+//! ```text
+//! t       = tanh(conv(x) + b)
+//! y[i, j] = (t[2i, 2j] + t[2i, 2j + 1] + t[2i + 1, 2j] + t[2i + 1, 2j + 1]) / 4
+//! ```
+//!
+//! and back, for the convolution's own gradient,
+//!
+//! ```text
+//! dconv[2i + a, 2j + b] = dy[i, j] / 4 (1 - t[2i + a, 2j + b]^2)
+//! ```
+//!
+//! t is kept for this, in rows of S: where the product puts it, nothing is moved.
+
+use super::backward::{Backward, Work};
+use super::plan::{Plan, bands, even_bands};
+use super::{Geometry, pooled_size};
+use crate::map::{Identity, sum_chunk};
+use crate::simd::{Kernel, Level, Simd};
+use crate::tile::{Init, Multiply, block_height, blocks, pack};
+use crate::{Element, math, scratch};
+
+/// Positions in a band: a block's part of t stays in the first-level cache until it is pooled.
+const BAND: usize = 512;
+
+/// The plan of what is pooled: an odd last row or column is not.
+pub(super) fn plan(g: &Geometry) -> Plan {
+    let (h, w) = pooled_size(g);
+    Plan::cropped(g, (2 * h, 2 * w))
+}
+
+/// Elements of t for an image.
+pub(super) fn kept_len(g: &Geometry) -> usize {
+    let plan = plan(g);
+    g.filters * plan.h_out * plan.row
+}
+
+/// y and t, an image at a time.
+pub(super) struct AverageForward<'a, E: Element> {
+    level: Level,
+    plan: &'a Plan,
+    packed: scratch::Scratch<E>,
+    bias: &'a [E],
+    /// Rows of windows in a band.
+    band: usize,
+}
+
+impl<'a, E: Element> AverageForward<'a, E> {
+    pub(super) fn new(plan: &'a Plan, weight: &[E], bias: &'a [E]) -> AverageForward<'a, E> {
+        let (level, g) = (Level::current(), &plan.g);
+        let depth = g.depth();
+        let mut packed = scratch::any::<E>(g.weight_len());
+        pack(block_height(level), g.filters, depth, |o, k| weight[o * depth + k], &mut packed);
+        AverageForward { level, plan, packed, bias, band: even_bands(plan.h_out / 2, 2 * plan.row, BAND) }
+    }
+
+    pub(super) fn image(&self, x: &[E], y: &mut [E], t: &mut [E]) {
+        let plan = self.plan;
+        let (h, w, depth) = (plan.h_out / 2, plan.w_out / 2, plan.g.depth());
+        let plane = plan.h_out * plan.row;
+        let planes = plan.phases.split(x);
+        let columns = plan.columns(planes.as_deref().unwrap_or(x));
+        for rows in bands(h, self.band) {
+            let start = 2 * rows.start * plan.row;
+            let len = (2 * rows.len() - 1) * plan.row + plan.w_out;
+            let columns = columns.window(start, len);
+            for block in blocks(block_height(self.level), plan.g.filters) {
+                let packed = &self.packed[block.start * depth..block.end * depth];
+                let init = Init::Bias(&self.bias[block.clone()]);
+                let out = &mut t[block.start * plane + start..];
+                E::dispatch_at(self.level, Multiply { packed, rows: columns, init, out, stride: plane });
+                for o in block {
+                    let t = &mut t[o * plane + start..][..2 * rows.len() * plan.row];
+                    let y = &mut y[(o * h + rows.start) * w..(o * h + rows.end) * w];
+                    E::dispatch_at(self.level, TanhPool { t, row: plan.row, y, w });
+                }
+            }
+        }
+    }
+}
+
+/// t = tanh(t), and y from pairs of rows of t.
+struct TanhPool<'a, E> {
+    t: &'a mut [E],
+    /// From one row of t to the next.
+    row: usize,
+    y: &'a mut [E],
+    /// Numbers of a row of y.
+    w: usize,
+}
+
+impl<E: Element> Kernel<E> for TanhPool<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, s: S) {
+        assert!(2 * self.w <= self.row);
+        let quarter = s.splat(E::from_f64(0.25));
+        for (y, t) in self.y.chunks_exact_mut(self.w).zip(self.t.chunks_exact_mut(2 * self.row)) {
+            for j in (0..self.w).step_by(S::LANES) {
+                let n = (self.w - j).min(S::LANES);
+                let mut sum = s.splat(E::ZERO);
+                for row in 0..2 {
+                    let at = t.as_mut_ptr().wrapping_add(row * self.row + 2 * j);
+                    // SAFETY: 2 n numbers of a row of t are left, and n of y.
+                    let (even, odd) = unsafe {
+                        let [a, b] = pair(s, at, 2 * n);
+                        let (a, b) = (math::tanh(s, a), math::tanh(s, b));
+                        store_pair(s, at, 2 * n, [a, b]);
+                        s.deinterleave(a, b)
+                    };
+                    sum = s.add(sum, s.add(even, odd));
+                }
+                // SAFETY: as above.
+                unsafe { s.store_partial(y.as_mut_ptr().add(j), n, s.mul(sum, quarter)) };
+            }
+        }
+    }
+}
+
+/// The first n numbers at p, n <= 2 vectors; zeros behind them.
+///
+/// # Safety
+/// They are readable.
+#[inline(always)]
+unsafe fn pair<E: Element, S: Simd<E>>(s: S, p: *const E, n: usize) -> [S::V; 2] {
+    let second = n.saturating_sub(S::LANES);
+    // SAFETY: the caller's promise.
+    unsafe { [s.load_partial(p, n.min(S::LANES)), s.load_partial(p.wrapping_add(S::LANES), second)] }
+}
+
+/// Writes the first n numbers of a pair of vectors at p.
+///
+/// # Safety
+/// They are writable.
+#[inline(always)]
+unsafe fn store_pair<E: Element, S: Simd<E>>(s: S, p: *mut E, n: usize, [a, b]: [S::V; 2]) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        s.store_partial(p, n.min(S::LANES), a);
+        s.store_partial(p.wrapping_add(S::LANES), n.saturating_sub(S::LANES), b);
+    }
+}
+
+/// The way back, an image at a time; dw and dx as in the plain convolution.
+pub(super) struct AverageBackward<'a, E: Element> {
+    level: Level,
+    plan: &'a Plan,
+    convolution: Backward<'a, E>,
+}
+
+impl<'a, E: Element> AverageBackward<'a, E> {
+    pub(super) fn new(plan: &'a Plan, weight: &[E], with_input: bool) -> AverageBackward<'a, E> {
+        let level = Level::current();
+        AverageBackward { level, plan, convolution: Backward::new(level, plan, weight, with_input) }
+    }
+
+    pub(super) fn work(&self) -> Work<E> {
+        self.convolution.work()
+    }
+
+    /// Adds dw, db and dx (where it is not empty) of an image.
+    pub(super) fn image(
+        &self,
+        x: &[E],
+        t: &[E],
+        dy: &[E],
+        work: &mut Work<E>,
+        grad_weight: &mut [E],
+        grad_bias: &mut [E],
+        dx: &mut [E],
+    ) {
+        let (plan, margin) = (self.plan, self.convolution.margin);
+        let (h, w, row) = (plan.h_out / 2, plan.w_out / 2, plan.row);
+        let planes = work.spread.chunks_exact_mut(self.convolution.plane);
+        let kept = t.chunks_exact(plan.h_out * row).zip(dy.chunks_exact(h * w));
+        for (((t, dy), spread), sum) in kept.zip(planes).zip(grad_bias) {
+            let spread = &mut spread[margin..][..plan.h_out * row];
+            E::dispatch_at(self.level, TanhUnpool { t, dy, row, w, spread });
+            *sum += sum_chunk(Identity, [&*spread]);
+        }
+        self.convolution.image(x, work, grad_weight, dx);
+    }
+}
+
+/// dconv from dy and t; both in rows of S.
+struct TanhUnpool<'a, E> {
+    t: &'a [E],
+    dy: &'a [E],
+    row: usize,
+    /// Numbers of a row of dy.
+    w: usize,
+    spread: &'a mut [E],
+}
+
+impl<E: Element> Kernel<E> for TanhUnpool<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, s: S) {
+        assert!(2 * self.w <= self.row);
+        let (one, quarter) = (s.splat(E::ONE), s.splat(E::from_f64(0.25)));
+        let rows = self.t.chunks_exact(2 * self.row).zip(self.spread.chunks_exact_mut(2 * self.row));
+        for (dy, (t, spread)) in self.dy.chunks_exact(self.w).zip(rows) {
+            for j in (0..self.w).step_by(S::LANES) {
+                let n = (self.w - j).min(S::LANES);
+                // SAFETY: n numbers of dy are left.
+                let share = s.mul(quarter, unsafe { s.load_partial(dy.as_ptr().add(j), n) });
+                let (first, second) = s.interleave(share, share);
+                for row in 0..2 {
+                    let at = row * self.row + 2 * j;
+                    let slope = |t: S::V| s.sub(one, s.mul(t, t));
+                    // SAFETY: 2 n numbers of a row of t and of the spread dy are left.
+                    unsafe {
+                        let [a, b] = pair(s, t.as_ptr().add(at), 2 * n);
+                        let d = [s.mul(first, slope(a)), s.mul(second, slope(b))];
+                        store_pair(s, spread.as_mut_ptr().add(at), 2 * n, d);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Convolutions of stride 1, each with its activation and 2 x 2 pooling, one after the other - an image at a time.
+//!
+//! ```text
+//! x -> conv, ReLU, max-pool -> conv, ReLU, max-pool -> y      or with tanh and average-pool
+//! ```
+//!
+//! An image goes through all stages while its numbers are in the second-level cache, forward and back: what lies
+//! between the stages is written once, to be kept for the way back, and its gradient never leaves the cache.
+
+use super::averages::{self, AverageBackward, AverageForward};
+use super::backward::Work;
+use super::parts::in_parts;
+use super::plan::Plan;
+use super::windows::MaxForward;
+use super::winners::{MaxBackward, MaxWork};
+use super::{Geometry, pooled_size};
+use crate::{Element, scratch};
+use rayon::prelude::*;
+
+/// What follows a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// ReLU and 2 x 2 max-pooling.
+    ReluMaxPool,
+    /// tanh and 2 x 2 average-pooling.
+    TanhAvgPool,
+}
+
+/// A convolution and what follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// Of stride 1. Its image is what the stage before gives.
+    pub geometry: Geometry,
+    /// What follows.
+    pub tail: Tail,
+}
+
+impl Stage {
+    /// Elements of y for an image: (C_out, H_out / 2, W_out / 2).
+    pub fn output_len(&self) -> usize {
+        let (h, w) = pooled_size(&self.geometry);
+        self.geometry.filters * h * w
+    }
+
+    /// Numbers and bytes that the way back needs of an image, beside y: t, or the winners.
+    pub fn kept_len(&self) -> (usize, usize) {
+        match self.tail {
+            Tail::ReluMaxPool => (0, self.output_len()),
+            Tail::TanhAvgPool => (averages::kept_len(&self.geometry), 0),
+        }
+    }
+}
+
+/// What a stage makes of a batch.
+pub struct Made<'a, E> {
+    /// y, (N, C_out, H_out / 2, W_out / 2).
+    pub output: &'a mut [E],
+    /// The numbers of [`Stage::kept_len`] for each image.
+    pub values: &'a mut [E],
+    /// The bytes. Winners are 0 to 3 in row order, [`NO_WINNER`](super::NO_WINNER) where the ReLU gave 0.
+    pub bytes: &'a mut [u8],
+}
+
+/// The same, to be read.
+#[derive(Clone, Copy)]
+pub struct Kept<'a, E> {
+    /// y.
+    pub output: &'a [E],
+    /// Numbers.
+    pub values: &'a [E],
+    /// Bytes.
+    pub bytes: &'a [u8],
+}
+
+/// The preconditions of both directions.
+fn check<E: Element>(
+    stages: &[Stage],
+    x: &[E],
+    params: &[[&[E]; 2]],
+    lengths: impl Iterator<Item = [usize; 3]>,
+) {
+    assert!(!stages.is_empty() && params.len() == stages.len(), "conv_stack: a stage without parameters");
+    assert!(x.len() == stages[0].geometry.input_len(), "conv_stack: x has another size");
+    let images = stages[0].geometry.images;
+    let mut count = 0;
+    for ((stage, [weight, bias]), [output, values, bytes]) in stages.iter().zip(params).zip(lengths) {
+        let g = &stage.geometry;
+        assert!(
+            g.stride == (1, 1) && stage.output_len() > 0 && g.images == images,
+            "conv_stack: empty output"
+        );
+        assert!(
+            weight.len() == g.weight_len() && bias.len() == g.filters,
+            "conv_stack: a parameter has another size"
+        );
+        let kept = stage.kept_len();
+        assert!(output == images * stage.output_len(), "conv_stack: y has another size");
+        assert!(
+            (values, bytes) == (images * kept.0, images * kept.1),
+            "conv_stack: a buffer has another size"
+        );
+        count += 1;
+    }
+    assert!(count == stages.len(), "conv_stack: a stage without buffers");
+    for pair in stages.windows(2) {
+        assert!(pair[1].geometry.image_len() == pair[0].output_len(), "conv_stack: the stages do not fit");
+    }
+}
+
+enum Forward<'a, E: Element> {
+    Max(MaxForward<'a, E>),
+    Average(AverageForward<'a, E>),
+}
+
+/// What every stage makes of x (N, C, H, W); `params` are (weight, bias).
+pub fn conv_stack_forward<E: Element>(
+    stages: &[Stage],
+    x: &[E],
+    params: &[[&[E]; 2]],
+    made: Vec<Made<'_, E>>,
+) {
+    check(
+        stages,
+        x,
+        params,
+        made.iter().map(|made| [made.output.len(), made.values.len(), made.bytes.len()]),
+    );
+    let plans: Vec<Plan> = stages.iter().map(|stage| averages::plan(&stage.geometry)).collect();
+    let forward: Vec<Forward<'_, E>> = (stages.iter().zip(params).zip(&plans))
+        .map(|((stage, [weight, bias]), plan)| match stage.tail {
+            Tail::ReluMaxPool => Forward::Max(MaxForward::new(&stage.geometry, weight, bias)),
+            Tail::TanhAvgPool => Forward::Average(AverageForward::new(plan, weight, bias)),
+        })
+        .collect();
+    // Every stage's part for each image.
+    let images = stages[0].geometry.images;
+    let mut parts: Vec<Vec<Made<'_, E>>> = (0..images).map(|_| Vec::with_capacity(stages.len())).collect();
+    for (stage, mut made) in stages.iter().zip(made) {
+        let (values, bytes) = stage.kept_len();
+        for part in &mut parts {
+            part.push(Made {
+                output: made.output.split_off_mut(..stage.output_len()).expect("checked"),
+                values: made.values.split_off_mut(..values).expect("checked"),
+                bytes: made.bytes.split_off_mut(..bytes).expect("checked"),
+            });
+        }
+    }
+    parts.into_par_iter().zip(x.par_chunks(stages[0].geometry.image_len())).for_each(|(part, x)| {
+        let mut x = x;
+        for (forward, made) in forward.iter().zip(part) {
+            match forward {
+                Forward::Max(forward) => forward.image(x, made.output, made.bytes),
+                Forward::Average(forward) => forward.image(x, made.output, made.values),
+            }
+            x = made.output;
+        }
+    });
+}
+
+enum Backward<'a, E: Element> {
+    Max(MaxBackward<E>),
+    Average(AverageBackward<'a, E>),
+}
+
+enum StageWork<E: Element> {
+    Max(MaxWork<E>),
+    Average(Work<E>),
+}
+
+/// Adds dx where it is wanted, and to `grad_params` (weight, bias, weight, bias, ...) those that are.
+pub fn conv_stack_backward<E: Element>(
+    stages: &[Stage],
+    x: &[E],
+    params: &[[&[E]; 2]],
+    kept: &[Kept<'_, E>],
+    grad_output: &[E],
+    grad_input: Option<&mut [E]>,
+    grad_params: Vec<Option<&mut [E]>>,
+) {
+    check(
+        stages,
+        x,
+        params,
+        kept.iter().map(|kept| [kept.output.len(), kept.values.len(), kept.bytes.len()]),
+    );
+    let (first, last) = (stages[0].geometry, stages[stages.len() - 1]);
+    assert!(grad_output.len() == first.images * last.output_len(), "conv_stack: dy has another size");
+    assert!(grad_input.as_ref().is_none_or(|dx| dx.len() == x.len()), "conv_stack: dx has another size");
+    let lengths: Vec<usize> =
+        stages.iter().flat_map(|stage| [stage.geometry.weight_len(), stage.geometry.filters]).collect();
+    assert!(grad_params.len() == lengths.len(), "conv_stack: a stage without gradients");
+    // Those that are not wanted are summed for nothing: they nearly always are.
+    let mut spares: Vec<_> = (grad_params.iter().zip(&lengths))
+        .map(|(grad, &len)| scratch::zeros::<E>(if grad.is_none() { len } else { 0 }))
+        .collect();
+    let wanted =
+        grad_params.into_iter().zip(&mut spares).map(|(grad, spare)| Some(grad.unwrap_or(spare))).collect();
+    let with_input = grad_input.is_some();
+    let plans: Vec<Plan> = stages.iter().map(|stage| averages::plan(&stage.geometry)).collect();
+    let backward: Vec<Backward<'_, E>> = (stages.iter().zip(params).zip(&plans).enumerate())
+        .map(|(i, ((stage, [weight, _]), plan))| {
+            let with_input = with_input || i > 0;
+            match stage.tail {
+                Tail::ReluMaxPool => Backward::Max(MaxBackward::new(&stage.geometry, weight, with_input)),
+                Tail::TanhAvgPool => Backward::Average(AverageBackward::new(plan, weight, with_input)),
+            }
+        })
+        .collect();
+    in_parts(first.images, grad_input, wanted, |mut part| {
+        assert!(
+            part.params.iter().zip(&lengths).all(|(sum, len)| sum.len() == *len),
+            "a gradient has another size"
+        );
+        let mut works: Vec<StageWork<E>> = (backward.iter())
+            .map(|backward| match backward {
+                Backward::Max(backward) => StageWork::Max(backward.work()),
+                Backward::Average(backward) => StageWork::Average(backward.work()),
+            })
+            .collect();
+        let widest = stages.iter().map(Stage::output_len).max().unwrap_or(0);
+        // The gradient of what a stage made, and of what it was made from.
+        let (mut from, mut to) = (scratch::any::<E>(widest), scratch::any::<E>(widest));
+        for (index, n) in part.images.clone().enumerate() {
+            from[..last.output_len()]
+                .copy_from_slice(&grad_output[n * last.output_len()..][..last.output_len()]);
+            for i in (0..stages.len()).rev() {
+                let (stage, g) = (&stages[i], &stages[i].geometry);
+                let x = if i == 0 { x } else { kept[i - 1].output };
+                let x = &x[n * g.image_len()..][..g.image_len()];
+                let dx = if i > 0 {
+                    to[..g.image_len()].fill(E::ZERO);
+                    &mut to[..g.image_len()]
+                } else if with_input {
+                    &mut part.input[index * g.image_len()..][..g.image_len()]
+                } else {
+                    &mut []
+                };
+                let dy = &from[..stage.output_len()];
+                let (values, bytes) = stage.kept_len();
+                let [grad_weight, grad_bias] =
+                    part.params.get_disjoint_mut([2 * i, 2 * i + 1]).expect("two of each stage");
+                match (&backward[i], &mut works[i]) {
+                    (Backward::Max(backward), StageWork::Max(work)) => {
+                        let winner = &kept[i].bytes[n * bytes..][..bytes];
+                        backward.image(x, winner, dy, work, grad_bias, dx);
+                    }
+                    (Backward::Average(backward), StageWork::Average(work)) => {
+                        let t = &kept[i].values[n * values..][..values];
+                        backward.image(x, t, dy, work, grad_weight, grad_bias, dx);
+                    }
+                    _ => unreachable!("each stage has its own buffers"),
+                }
+                std::mem::swap(&mut from, &mut to);
+            }
+        }
+        for (i, (backward, work)) in backward.iter().zip(&works).enumerate() {
+            if let (Backward::Max(backward), StageWork::Max(work)) = (backward, work) {
+                backward.finish(work, part.params[2 * i]);
+            }
+        }
+    });
+}

@@ -1,0 +1,228 @@
+//! Convolutions of stride 1, each with its activation and 2 x 2 pooling, in one: what `conv2d`, `relu` and
+//! `max_pool2d`, or `conv2d`, `tanh` and `avg_pool2d`, compute one after the other.
+//!
+//! ```text
+//! y[i, j] = max(0, largest of conv at (2i, 2j), (2i, 2j + 1), (2i + 1, 2j), (2i + 1, 2j + 1))
+//! y[i, j] = the mean of tanh(conv) at the same four
+//! ```
+//!
+//! Each image goes through the whole stack while it is in cache; the full-sized outputs of the convolutions and
+//! their gradients are never written to memory. On the way back dy goes to the winner of each window where y > 0, or
+//! in quarters to all four, and from there as in `conv2d`. Ties go to the first, and where y = 0 the gradient is 0, as
+//! in the plain ops.
+
+use super::conv2d::Conv2d;
+use super::sample::{Numbers, Refusal, Sample, Samples};
+use crate::tape::{Node, Op, Saved};
+use crate::tensor::{Element, Shape, Tensor};
+use crate::{Error, Result};
+use twinglyph_kernels as kernels;
+use twinglyph_kernels::{Geometry, Kept, Made, Stage, pooled_size};
+
+pub use twinglyph_kernels::Tail;
+
+/// A stack of convolutions; inputs x, then weight and bias of each.
+#[derive(Clone, Debug)]
+pub struct ConvStack {
+    /// First to last.
+    pub blocks: Vec<ConvBlock>,
+}
+
+/// A convolution of stride 1 and what follows it.
+#[derive(Clone, Copy, Debug)]
+pub struct ConvBlock {
+    /// Zeros added at (top and bottom, left and right).
+    pub padding: (usize, usize),
+    /// Activation and pooling.
+    pub tail: Tail,
+}
+
+const NAME: &str = "conv_stack";
+
+impl ConvStack {
+    fn check_shapes(&self, inputs: &[&Shape]) -> Result<Shape> {
+        let count = 1 + 2 * self.blocks.len();
+        super::shapes::expect_inputs(NAME, inputs, count..=count)?;
+        let mut x = inputs[0].clone();
+        for (block, params) in self.blocks.iter().zip(inputs[1..].chunks(2)) {
+            let convolution = Conv2d { stride: (1, 1), padding: block.padding };
+            let full = Op::<f32>::output_shape(&convolution, &[&x, params[0], params[1]])?;
+            let &[n, c, h_out, w_out] = full.dims() else { unreachable!("images") };
+            if h_out < 2 || w_out < 2 {
+                let message =
+                    format!("the output is empty, a window of 2 x 2 does not fit {h_out} x {w_out}");
+                return Err(Error::shape(NAME, message));
+            }
+            x = [n, c, h_out / 2, w_out / 2].into();
+        }
+        Ok(x)
+    }
+
+    fn stages<E: Element>(&self, inputs: &[&Tensor<E>]) -> Vec<Stage> {
+        let mut x = inputs[0].shape().clone();
+        let stage = |(block, params): (&ConvBlock, &[&Tensor<E>])| {
+            let convolution = Conv2d { stride: (1, 1), padding: block.padding };
+            let geometry: Geometry =
+                convolution.geometry(&x, params[0].shape()).expect("checked by output_shape");
+            let (h, w) = pooled_size(&geometry);
+            x = [geometry.images, geometry.filters, h, w].into();
+            Stage { geometry, tail: block.tail }
+        };
+        self.blocks.iter().zip(inputs[1..].chunks(2)).map(stage).collect()
+    }
+}
+
+/// (weight, bias) of each block.
+fn params<'a, E: Element>(inputs: &[&'a Tensor<E>]) -> Vec<[&'a [E]; 2]> {
+    inputs[1..].chunks(2).map(|pair| [pair[0].values(), pair[1].values()]).collect()
+}
+
+impl<E: Element> Op<E> for ConvStack {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape> {
+        self.check_shapes(inputs)
+    }
+
+    fn forward(&self, inputs: &[&Tensor<E>], output: &mut Tensor<E>, saved: &mut Saved<E>) {
+        let stages = self.stages(inputs);
+        // Of each block: y, but that of the last is the output; what the kernel keeps.
+        saved.values.resize_with(2 * stages.len(), Vec::new);
+        saved.bytes.resize_with(stages.len(), Vec::new);
+        let mut made = Vec::with_capacity(stages.len());
+        let buffers = saved.values.chunks_exact_mut(2).zip(&mut saved.bytes);
+        let mut last = Some(output.values_mut());
+        for (i, (stage, (values, bytes))) in stages.iter().zip(buffers).enumerate() {
+            let [y, kept] = values else { unreachable!("chunks of two") };
+            let images = stage.geometry.images;
+            let (numbers, small) = stage.kept_len();
+            kept.resize(images * numbers, E::ZERO);
+            bytes.resize(images * small, 0);
+            let output = if i + 1 == stages.len() {
+                last.take().expect("one last block")
+            } else {
+                y.resize(images * stage.output_len(), E::ZERO);
+                &mut y[..]
+            };
+            made.push(Made { output, values: kept, bytes });
+        }
+        kernels::conv_stack_forward(&stages, inputs[0].values(), &params(inputs), made);
+    }
+
+    fn vjp(&self, node: Node<'_, E>, grad_output: &Tensor<E>, grad_inputs: &mut [Option<Tensor<E>>]) {
+        let stages = self.stages(node.inputs);
+        let kept: Vec<Kept<'_, E>> = (0..stages.len())
+            .map(|i| {
+                let last = i + 1 == stages.len();
+                let output = if last { node.output.values() } else { &node.saved.values[2 * i][..] };
+                Kept { output, values: &node.saved.values[2 * i + 1], bytes: &node.saved.bytes[i] }
+            })
+            .collect();
+        let mut wanted = grad_inputs.iter_mut().map(|grad| grad.as_mut().map(|grad| grad.values_mut()));
+        let grad_x = wanted.next().flatten();
+        let (x, params) = (node.inputs[0].values(), params(node.inputs));
+        kernels::conv_stack_backward(
+            &stages,
+            x,
+            &params,
+            &kept,
+            grad_output.values(),
+            grad_x,
+            wanted.collect(),
+        );
+    }
+}
+
+impl Samples for ConvStack {
+    fn samples<E: Element>() -> Vec<Sample<E>> {
+        let mut numbers = Numbers::new(14);
+        let (max, average) = (Tail::ReluMaxPool, Tail::TanhAvgPool);
+        // (x, (C_out, K_h, K_w), padding, tail) and perhaps a second block.
+        type Block = ([usize; 3], (usize, usize), Tail);
+        let cases: [([usize; 4], &[Block]); 11] = [
+            ([1, 1, 2, 2], &[([1, 1, 1], (0, 0), max)]),
+            ([1, 2, 4, 5], &[([3, 3, 2], (0, 0), max)]),
+            ([2, 2, 7, 6], &[([2, 3, 3], (0, 0), max)]),
+            ([2, 1, 3, 4], &[([5, 3, 3], (1, 1), max)]),
+            ([1, 3, 5, 7], &[([9, 2, 4], (0, 2), max)]),
+            ([1, 1, 2, 3], &[([1, 1, 1], (0, 0), average)]),
+            ([2, 2, 5, 6], &[([3, 2, 3], (0, 0), average)]),
+            ([1, 3, 4, 3], &[([2, 3, 3], (1, 2), average)]),
+            ([2, 1, 10, 9], &[([2, 3, 3], (0, 0), max), ([3, 3, 2], (0, 1), max)]),
+            ([1, 2, 9, 8], &[([2, 2, 3], (0, 0), average), ([2, 2, 2], (0, 0), average)]),
+            ([1, 1, 9, 9], &[([2, 3, 3], (1, 0), average), ([2, 3, 3], (0, 1), max)]),
+        ];
+        cases
+            .map(|(x, blocks)| {
+                let op = ConvStack {
+                    blocks: blocks.iter().map(|&(_, padding, tail)| ConvBlock { padding, tail }).collect(),
+                };
+                let label = format!("{} * {blocks:?}", Shape::from(x));
+                // Numbers are drawn until no window is near a tie and no maximum near 0.
+                loop {
+                    let mut inputs = vec![numbers.tensor(&x)];
+                    let mut channels = x[1];
+                    for &([c_out, k_h, k_w], ..) in blocks {
+                        inputs.push(numbers.tensor(&[c_out, channels, k_h, k_w]));
+                        inputs.push(numbers.tensor(&[c_out]));
+                        channels = c_out;
+                    }
+                    if clear_of_kinks(&op, &inputs) {
+                        break Sample::new(label, op, inputs);
+                    }
+                }
+            })
+            .into()
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let block = ConvBlock { padding: (0, 0), tail: Tail::ReluMaxPool };
+        let one = ConvStack { blocks: vec![block] };
+        let two = ConvStack { blocks: vec![block; 2] };
+        vec![
+            Refusal::new(
+                one.clone(),
+                [&[1, 1, 3, 4], &[1, 1, 3, 3], &[1]],
+                "a window of 2 x 2 does not fit 1 x 2",
+            ),
+            Refusal::new(one, [&[1, 1, 3, 4], &[1, 1, 3, 3]], "2 inputs given, expected 3"),
+            Refusal::new(
+                two,
+                [&[1, 1, 8, 8], &[2, 1, 3, 3], &[2], &[1, 3, 2, 2], &[1]],
+                "weight of shape (1, 3, 2, 2), expected (1, 2, 2, 2)",
+            ),
+        ]
+    }
+}
+
+/// Whether the two largest of every max-pooled window, and the largest and 0, are 0.002 apart.
+fn clear_of_kinks<E: Element>(op: &ConvStack, inputs: &[Tensor<E>]) -> bool {
+    let all: Vec<&Tensor<E>> = inputs.iter().collect();
+    let gap = 0.002;
+    let mut x: Vec<E> = inputs[0].values().to_vec();
+    for (stage, params) in op.stages(&all).iter().zip(inputs[1..].chunks(2)) {
+        let g = &stage.geometry;
+        let (h_out, w_out) = g.output_size();
+        let mut full = vec![E::ZERO; g.output_len()];
+        kernels::reference::conv2d_forward(g, &x, params[0].values(), Some(params[1].values()), &mut full);
+        x.clear();
+        for plane in full.chunks(h_out * w_out) {
+            for (i, j) in (0..h_out / 2).flat_map(|i| (0..w_out / 2).map(move |j| (i, j))) {
+                let at = |u: usize, v: usize| plane[(2 * i + u) * w_out + 2 * j + v].to_f64();
+                let mut window = [at(0, 0), at(0, 1), at(1, 0), at(1, 1)];
+                if stage.tail == Tail::TanhAvgPool {
+                    x.push(E::from_f64(window.map(f64::tanh).iter().sum::<f64>() / 4.0));
+                    continue;
+                }
+                window.sort_by(|a, b| b.total_cmp(a));
+                if window[0].abs() <= gap || (window[0] > 0.0 && window[0] - window[1] <= gap) {
+                    return false;
+                }
+                x.push(E::from_f64(window[0].max(0.0)));
+            }
+        }
+    }
+    true
+}
