@@ -1,10 +1,9 @@
 //! The numbers that the kernels work on: f32 to train, f64 to check gradients by the same source.
 
+use crate::scratch::Stored;
 use crate::simd::{Kernel, Level};
-use std::cell::RefCell;
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
-use std::thread::LocalKey;
 
 /// f32 or f64: arithmetic, the constants that differ between the two, and the way to the SIMD kernels.
 pub trait Element:
@@ -16,6 +15,7 @@ pub trait Element:
     + PartialOrd
     + Send
     + Sync
+    + Stored
     + 'static
     + Add<Output = Self>
     + Sub<Output = Self>
@@ -71,9 +71,6 @@ pub trait Element:
 
     /// Runs a kernel with the vectors of an instruction set.
     fn dispatch_at<K: Kernel<Self>>(level: Level, kernel: K) -> K::Output;
-
-    /// This thread's spare buffers, for the module `scratch`.
-    fn spare() -> &'static LocalKey<RefCell<Vec<Vec<Self>>>>;
 }
 
 macro_rules! element {
@@ -122,11 +119,6 @@ macro_rules! element {
 
             fn dispatch_at<K: Kernel<$t>>(level: Level, kernel: K) -> K::Output {
                 crate::simd::dispatch_at::<$t, crate::simd::Portable, K>(level, kernel)
-            }
-
-            fn spare() -> &'static LocalKey<RefCell<Vec<Vec<$t>>>> {
-                thread_local!(static SPARE: RefCell<Vec<Vec<$t>>> = const { RefCell::new(Vec::new()) });
-                &SPARE
             }
         }
     };

@@ -1,11 +1,31 @@
 //! Buffers that a thread keeps from call to call, so that a step in its steady state allocates nothing.
 
-use crate::Element;
+use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
+use std::thread::LocalKey;
+
+/// What buffers are made of.
+pub trait Stored: Copy + Default + 'static {
+    /// This thread's spare buffers.
+    fn spare() -> &'static LocalKey<RefCell<Vec<Vec<Self>>>>;
+}
+
+macro_rules! stored {
+    ($($t:ident)*) => {$(
+        impl Stored for $t {
+            fn spare() -> &'static LocalKey<RefCell<Vec<Vec<$t>>>> {
+                thread_local!(static SPARE: RefCell<Vec<Vec<$t>>> = const { RefCell::new(Vec::new()) });
+                &SPARE
+            }
+        }
+    )*};
+}
+
+stored!(f32 f64 u32);
 
 /// A borrowed buffer; it goes back to its thread's store when dropped. It begins at a multiple of 64 bytes, so that
 /// the widest vectors can be aligned.
-pub struct Scratch<E: Element> {
+pub struct Scratch<E: Stored> {
     buffer: Vec<E>,
     start: usize,
 }
@@ -14,24 +34,24 @@ pub struct Scratch<E: Element> {
 const LINE: usize = 64;
 
 /// A buffer of `len` zeros.
-pub fn zeros<E: Element>(len: usize) -> Scratch<E> {
+pub fn zeros<E: Stored>(len: usize) -> Scratch<E> {
     let mut scratch = any(len);
-    scratch.fill(E::ZERO);
+    scratch.fill(E::default());
     scratch
 }
 
 /// A buffer of `len` numbers of whatever value.
-pub fn any<E: Element>(len: usize) -> Scratch<E> {
+pub fn any<E: Stored>(len: usize) -> Scratch<E> {
     let room = len + LINE / size_of::<E>();
     let mut buffer = spare(room);
-    buffer.resize(room, E::ZERO);
+    buffer.resize(room, E::default());
     let start = buffer.as_ptr().align_offset(LINE);
     buffer.truncate(start + len);
     Scratch { buffer, start }
 }
 
 /// This thread's smallest spare buffer that is large enough, else its largest.
-fn spare<E: Element>(len: usize) -> Vec<E> {
+fn spare<E: Stored>(len: usize) -> Vec<E> {
     E::spare().with_borrow_mut(|spare| {
         // Kept in order of capacity by `drop`.
         let at = spare.partition_point(|buffer| buffer.capacity() < len);
@@ -39,7 +59,7 @@ fn spare<E: Element>(len: usize) -> Vec<E> {
     })
 }
 
-impl<E: Element> Drop for Scratch<E> {
+impl<E: Stored> Drop for Scratch<E> {
     fn drop(&mut self) {
         let buffer = std::mem::take(&mut self.buffer);
         // A thread that is ending has no store left; the buffer is then simply freed.
@@ -51,14 +71,14 @@ impl<E: Element> Drop for Scratch<E> {
     }
 }
 
-impl<E: Element> Deref for Scratch<E> {
+impl<E: Stored> Deref for Scratch<E> {
     type Target = [E];
     fn deref(&self) -> &[E] {
         &self.buffer[self.start..]
     }
 }
 
-impl<E: Element> DerefMut for Scratch<E> {
+impl<E: Stored> DerefMut for Scratch<E> {
     fn deref_mut(&mut self) -> &mut [E] {
         &mut self.buffer[self.start..]
     }

@@ -22,7 +22,7 @@
 //! ```
 
 use crate::Element;
-use crate::simd::{Kernel, Level, Simd};
+use crate::simd::{Kernel, Level, MAX_LANES, Simd, transpose};
 
 /// Rows of `len` elements each; row k is `base[offsets[k]..offsets[k] + len]`.
 #[derive(Clone, Copy)]
@@ -259,14 +259,39 @@ unsafe fn load<E: Element, S: Simd<E>, const PARTIAL: bool>(s: S, at: *const E, 
     unsafe { if PARTIAL { s.load_partial(at, n) } else { s.load(at) } }
 }
 
-/// `G[i][k] += Σ_p Y[i][p] X[k][p]`.
+/// `G[i][k] += Σ_p Y[i][p] X[k][p]`, where p runs over some stretches of the rows.
 pub struct Dots<'a, E> {
-    /// Y; its rows are as long as those of X.
+    /// Y.
     pub left: Rows<'a, E>,
     /// X.
     pub right: Rows<'a, E>,
+    /// Which numbers of the rows are summed.
+    pub stretches: Stretches,
     /// G, row-major: `left.count()` x `right.count()`.
     pub out: &'a mut [E],
+}
+
+/// `count` stretches of `len` numbers; from one to the next it is `steps.0` in Y and `steps.1` in X.
+#[derive(Clone, Copy)]
+pub struct Stretches {
+    /// How many there are.
+    pub count: usize,
+    /// Numbers of each.
+    pub len: usize,
+    /// (in Y, in X).
+    pub steps: (usize, usize),
+}
+
+impl Stretches {
+    /// One stretch: the rows as they are.
+    pub fn one(len: usize) -> Stretches {
+        Stretches { count: 1, len, steps: (0, 0) }
+    }
+
+    /// How long the rows have to be that these are stretches of.
+    fn reach(&self, step: usize) -> usize {
+        self.count.checked_sub(1).map_or(0, |last| last * step + self.len)
+    }
 }
 
 impl<E: Element> Kernel<E> for Dots<'_, E> {
@@ -274,19 +299,24 @@ impl<E: Element> Kernel<E> for Dots<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd<E>>(mut self, s: S) {
-        assert!(self.left.len == self.right.len, "rows of different lengths");
+        let (left, right) =
+            (self.stretches.reach(self.stretches.steps.0), self.stretches.reach(self.stretches.steps.1));
+        assert!(left <= self.left.len && right <= self.right.len, "stretches beyond the rows");
         assert!(self.out.len() == self.left.count() * self.right.count(), "G has another size");
         let rows = self.left.count();
         let mut i = 0;
         while i < rows {
+            // Rows of Y are shared by all of X, so more of them are worth more; but a block of 8 + 1 is not.
             let height = match (S::REGISTERS, rows - i) {
                 (8, 1) => 1,
                 (8, _) => 2,
+                (32, 8..) => 8,
                 (_, 1) => 1,
                 (_, 2 | 3) => 2,
                 _ => 4,
             };
             match (S::REGISTERS, height) {
+                (32, 8) => dots_block::<E, S, 8, 3>(s, &mut self, i),
                 (32, 4) => dots_block::<E, S, 4, 6>(s, &mut self, i),
                 (32, 2) => dots_block::<E, S, 2, 8>(s, &mut self, i),
                 (32, 1) => dots_block::<E, S, 1, 8>(s, &mut self, i),
@@ -331,7 +361,7 @@ fn dots_tile<E: Element, S: Simd<E>, const M: usize, const N: usize>(
     i: usize,
     k: usize,
 ) {
-    let len = job.left.len;
+    let Stretches { count, len, steps } = job.stretches;
     let columns = job.right.count();
     let mut left = [std::ptr::null(); M];
     for (m, pointer) in left.iter_mut().enumerate() {
@@ -342,30 +372,38 @@ fn dots_tile<E: Element, S: Simd<E>, const M: usize, const N: usize>(
         *pointer = job.right.pointer(k + j, 0);
     }
     let mut sums = [[s.splat(E::ZERO); N]; M];
-    let mut p = 0;
-    while p + S::LANES <= len {
-        let mut x = [s.splat(E::ZERO); N];
-        for (x, pointer) in x.iter_mut().zip(&right) {
-            // SAFETY: p + a vector <= len, and `Rows::new` holds every row in its buffer.
-            *x = unsafe { s.load(pointer.add(p)) };
-        }
-        for (row, pointer) in sums.iter_mut().zip(&left) {
-            // SAFETY: as above.
-            let y = unsafe { s.load(pointer.add(p)) };
-            for (sum, x) in row.iter_mut().zip(&x) {
-                *sum = s.fma(y, *x, *sum);
+    for stretch in 0..count {
+        let (mut in_left, mut in_right) = (stretch * steps.0, stretch * steps.1);
+        let end = in_left + len;
+        while in_left + S::LANES <= end {
+            let mut x = [s.splat(E::ZERO); N];
+            for (x, pointer) in x.iter_mut().zip(&right) {
+                // SAFETY: a vector is left of the stretch, `run` has checked that the stretches lie in the rows, and
+                // `Rows::new` holds every row in its buffer.
+                *x = unsafe { s.load(pointer.add(in_right)) };
             }
-        }
-        p += S::LANES;
-    }
-    if p < len {
-        for (row, y) in sums.iter_mut().zip(&left) {
-            // SAFETY: len - p elements are left of every row.
-            let y = unsafe { s.load_partial(y.add(p), len - p) };
-            for (sum, x) in row.iter_mut().zip(&right) {
+            for (row, pointer) in sums.iter_mut().zip(&left) {
                 // SAFETY: as above.
-                let x = unsafe { s.load_partial(x.add(p), len - p) };
-                *sum = s.fma(y, x, *sum);
+                let y = unsafe { s.load(pointer.add(in_left)) };
+                for (sum, x) in row.iter_mut().zip(&x) {
+                    *sum = s.fma(y, *x, *sum);
+                }
+            }
+            (in_left, in_right) = (in_left + S::LANES, in_right + S::LANES);
+        }
+        if in_left < end {
+            let n = end - in_left;
+            let mut x = [s.splat(E::ZERO); N];
+            for (x, pointer) in x.iter_mut().zip(&right) {
+                // SAFETY: n numbers are left of the stretch.
+                *x = unsafe { s.load_partial(pointer.add(in_right), n) };
+            }
+            for (row, pointer) in sums.iter_mut().zip(&left) {
+                // SAFETY: as above.
+                let y = unsafe { s.load_partial(pointer.add(in_left), n) };
+                for (sum, x) in row.iter_mut().zip(&x) {
+                    *sum = s.fma(y, *x, *sum);
+                }
             }
         }
     }
@@ -378,9 +416,26 @@ fn dots_tile<E: Element, S: Simd<E>, const M: usize, const N: usize>(
             unsafe { s.store(stored.as_mut_ptr().add((m * N + j) * S::LANES), *sum) };
         }
     }
-    for (at, vector) in stored.chunks_exact(S::LANES).take(M * N).enumerate() {
-        // SAFETY: a chunk is a vector long.
-        let sum = s.reduce_add(unsafe { s.load(vector.as_ptr()) });
-        job.out[(i + at / N) * columns + k + at % N] += sum;
+    // As many sums at a time as a vector has lanes: turned, their lanes are added by plain additions.
+    let mut totals = [E::ZERO; MAX_TILE / 4];
+    for first in (0..M * N).step_by(S::LANES) {
+        let mut square = [s.splat(E::ZERO); MAX_LANES];
+        for (i, vector) in square.iter_mut().enumerate().take(S::LANES.min(M * N - first)) {
+            // SAFETY: `stored` has M N vectors.
+            *vector = unsafe { s.load(stored.as_ptr().add((first + i) * S::LANES)) };
+        }
+        transpose(s, &mut square);
+        let mut total = square[0];
+        for vector in &square[1..S::LANES] {
+            total = s.add(total, *vector);
+        }
+        // SAFETY: `totals` has room for the vectors that begin before M N.
+        unsafe { s.store(totals.as_mut_ptr().add(first), total) };
+    }
+    const { assert!(M * N + MAX_LANES <= MAX_TILE / 4) };
+    for (m, totals) in totals[..M * N].chunks_exact(N).enumerate() {
+        for (out, total) in job.out[(i + m) * columns + k..][..N].iter_mut().zip(totals) {
+            *out += *total;
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::run::config::load_recipe;
 use crate::run::environment::peak_rss_mib;
 use crate::{Error, Result};
 use rand::RngExt;
+use rayon::prelude::*;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -107,8 +108,7 @@ fn training(mut model: Model<f32>, recipe: &Recipe, pairs: usize) -> Step {
     Box::new(move || {
         model.forget();
         let tape = model.tape_mut();
-        let mut side =
-            |i: usize| tape.constant_with([pairs, c, h, w], |values| values.copy_from_slice(&images[i]));
+        let mut side = |i: usize| tape.constant_with([pairs, c, h, w], |values| copy(&images[i], values));
         let loss = match architecture.loss {
             Loss::Contrastive => {
                 let sides = [side(0), side(1)];
@@ -138,6 +138,12 @@ fn encoding(mut model: Model<f32>, recipe: &Recipe, count: usize) -> Step {
             |i: usize, image: &mut [f32]| image.copy_from_slice(&images[i * image.len()..][..image.len()]);
         Ok(model.embed(count, write)?.values()[0])
     })
+}
+
+/// to = from, by all threads: a training step's images are written by all threads too.
+fn copy(from: &[f32], to: &mut [f32]) {
+    let chunk = 1 << 16;
+    to.par_chunks_mut(chunk).zip(from.par_chunks(chunk)).for_each(|(to, from)| to.copy_from_slice(from));
 }
 
 type Step = Box<dyn FnMut() -> Result<f32>>;

@@ -6,8 +6,11 @@ use crate::tape::{Tape, Var};
 use crate::tensor::{Element, Tensor};
 use crate::{Error, Result};
 
-/// Images that are encoded at a time.
-const BATCH: usize = 64;
+/// Images that are encoded at a time: few, so that they stay in the caches, but some for each thread. An embedding
+/// does not depend on its neighbours.
+fn batch() -> usize {
+    (4 * rayon::current_num_threads()).clamp(8, 64)
+}
 
 /// A Siamese model.
 pub struct Model<E: Element> {
@@ -118,9 +121,10 @@ impl<E: Element> Model<E> {
         let [c, h, w] = self.architecture.input;
         let width = self.architecture.embedding_len()?;
         let mut embeddings = Vec::with_capacity(count * width);
-        for start in (0..count).step_by(BATCH) {
+        let batch = batch();
+        for start in (0..count).step_by(batch) {
             self.forget();
-            let n = BATCH.min(count - start);
+            let n = batch.min(count - start);
             let images = self.tape.constant_with([n, c, h, w], |values| {
                 for (i, image) in values.chunks_mut(c * h * w).enumerate() {
                     write(start + i, image);

@@ -46,7 +46,8 @@ impl ConvStack {
         let mut x = inputs[0].clone();
         for (block, params) in self.blocks.iter().zip(inputs[1..].chunks(2)) {
             let convolution = Conv2d { stride: (1, 1), padding: block.padding };
-            let full = Op::<f32>::output_shape(&convolution, &[&x, params[0], params[1]])?;
+            let full =
+                Op::<f32>::output_shape(&convolution, &[&x, params[0], params[1]]).map_err(of_this_op)?;
             let &[n, c, h_out, w_out] = full.dims() else { unreachable!("images") };
             if h_out < 2 || w_out < 2 {
                 let message =
@@ -69,6 +70,14 @@ impl ConvStack {
             Stage { geometry, tail: block.tail }
         };
         self.blocks.iter().zip(inputs[1..].chunks(2)).map(stage).collect()
+    }
+}
+
+/// A convolution's refusal as this op's.
+fn of_this_op(error: Error) -> Error {
+    match error {
+        Error::Shape { message, .. } => Error::shape(NAME, message),
+        other => other,
     }
 }
 

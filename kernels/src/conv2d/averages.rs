@@ -157,7 +157,7 @@ impl<'a, E: Element> AverageBackward<'a, E> {
     }
 
     pub(super) fn work(&self) -> Work<E> {
-        self.convolution.work()
+        self.convolution.work(false)
     }
 
     /// Adds dw, db and dx (where it is not empty) of an image.

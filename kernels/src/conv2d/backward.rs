@@ -2,10 +2,10 @@
 
 use super::Geometry;
 use super::parts::in_parts;
-use super::plan::{BAND, Plan, taps};
+use super::plan::{BAND, Plan, bands, even_bands, taps};
 use crate::map::{Identity, sum_chunk};
 use crate::simd::Level;
-use crate::tile::{Dots, Init, Multiply, Rows, block_height, blocks, pack};
+use crate::tile::{Dots, Init, Multiply, Rows, Stretches, block_height, blocks, pack};
 use crate::{Element, scratch};
 
 /// Where [`conv2d_backward`] adds the gradients that are wanted.
@@ -34,15 +34,21 @@ pub fn conv2d_backward<E: Element>(
     let plan = Plan::new(g);
     let with_input = grads.input.is_some();
     let shared = Backward::new(Level::current(), &plan, weight, with_input);
+    // A row's last vector is done whole: with rows much shorter than a few vectors, copying dy is cheaper.
+    let by_rows = !with_input && grads.weight.is_some() && plan.w_out >= 5 * VECTOR;
     in_parts(g.images, grads.input, vec![grads.weight, grads.bias], |mut part| {
-        let mut work = shared.work();
+        let mut work = shared.work(by_rows);
         for (index, n) in part.images.enumerate() {
             let dy = &grad_output[n * g.filters * g.positions()..][..g.filters * g.positions()];
             for (sum, dy) in part.params[1].iter_mut().zip(dy.chunks(g.positions())) {
                 *sum += sum_chunk(Identity, [dy]);
             }
-            shared.spread(dy, &mut work.spread);
             let x = &x[n * g.image_len()..][..g.image_len()];
+            if by_rows {
+                shared.weight_by_rows(x, dy, part.params[0]);
+                continue;
+            }
+            shared.spread(dy, &mut work.spread);
             let dx =
                 if with_input { &mut part.input[index * g.image_len()..][..g.image_len()] } else { &mut [] };
             shared.image(x, &mut work, part.params[0], dx);
@@ -79,6 +85,10 @@ struct PhaseProduct<E: Element> {
     offsets: Vec<usize>,
 }
 
+/// Positions that dw is summed over at a time: what some rows of dy have of them stays in the second-level cache, and
+/// there are so many that adding up the lanes at the end does not count.
+const WEIGHT_BAND: usize = 4096;
+
 /// Elements of the widest vector.
 const VECTOR: usize = 16;
 
@@ -111,13 +121,15 @@ impl<'a, E: Element> Backward<'a, E> {
         Backward { plan, level, margin, plane, weight_offsets, inputs: (0..phases).map(product).collect() }
     }
 
-    pub(super) fn work(&self) -> Work<E> {
+    /// Buffers; without one for the spread dy where none is wanted.
+    pub(super) fn work(&self, by_rows: bool) -> Work<E> {
         let planes = if self.inputs.is_empty() || self.plan.phases.are_the_image() {
             0
         } else {
             self.plan.phases.len()
         };
-        Work { spread: scratch::zeros(self.plan.g.filters * self.plane), planes: scratch::any(planes) }
+        let spread = if by_rows { 0 } else { self.plan.g.filters * self.plane };
+        Work { spread: scratch::zeros(spread), planes: scratch::any(planes) }
     }
 
     /// Adds dw and dx of an image, where they are not empty, once dy is spread.
@@ -152,10 +164,28 @@ impl<'a, E: Element> Backward<'a, E> {
         let planes = plan.phases.split(x);
         let columns = plan.columns(planes.as_deref().unwrap_or(x));
         let rows = Rows::new(spread, &self.weight_offsets, len);
-        for start in (0..len).step_by(BAND) {
-            let band = BAND.min(len - start);
-            let (left, right) = (rows.window(start, band), columns.window(start, band));
-            E::dispatch_at(self.level, Dots { left, right, out: grad_weight });
+        for start in (0..len).step_by(WEIGHT_BAND) {
+            let band = WEIGHT_BAND.min(len - start);
+            let (left, right, stretches) =
+                (rows.window(start, band), columns.window(start, band), Stretches::one(band));
+            E::dispatch_at(self.level, Dots { left, right, stretches, out: grad_weight });
+        }
+    }
+
+    /// The same from dy as it stands, row by row: for where nothing else wants it spread.
+    fn weight_by_rows(&self, x: &[E], dy: &[E], grad_weight: &mut [E]) {
+        let plan = self.plan;
+        let planes = plan.phases.split(x);
+        let columns = plan.columns(planes.as_deref().unwrap_or(x));
+        let positions = plan.g.positions();
+        let offsets: Vec<usize> = (0..plan.g.filters).map(|o| o * positions).collect();
+        let rows = Rows::new(dy, &offsets, positions);
+        let band = even_bands(plan.h_out, plan.row, WEIGHT_BAND);
+        for band in bands(plan.h_out, band) {
+            let left = rows.window(band.start * plan.w_out, band.len() * plan.w_out);
+            let right = columns.window(band.start * plan.row, plan.band_len(&band));
+            let stretches = Stretches { count: band.len(), len: plan.w_out, steps: (plan.w_out, plan.row) };
+            E::dispatch_at(self.level, Dots { left, right, stretches, out: grad_weight });
         }
     }
 

@@ -2,8 +2,8 @@
 //! of K_w C numbers.
 
 use super::Geometry;
-use crate::Element;
 use crate::simd::{Kernel, MAX_LANES, Simd, dispatch, transpose};
+use crate::{Element, scratch};
 
 /// Images with their padding as (H, W, C), and filters as (C_out, K_h, K_w, C).
 pub(super) struct ChannelsLast {
@@ -35,6 +35,11 @@ impl ChannelsLast {
         (r + self.g.padding.0) * self.row() + self.g.padding.1 * self.g.channels
     }
 
+    /// An image of arbitrary numbers, but of zeros in the padding.
+    pub(super) fn empty<E: Element>(&self) -> scratch::Scratch<E> {
+        if self.g.padding == (0, 0) { scratch::any(self.len()) } else { scratch::zeros(self.len()) }
+    }
+
     /// Writes image x (C, H, W); the padding is left as it is.
     pub(super) fn read<E: Element>(&self, x: &[E], image: &mut [E]) {
         dispatch(Read { last: self, x, image });
@@ -45,23 +50,25 @@ impl ChannelsLast {
         dispatch(AddTo { last: self, image, dx });
     }
 
-    /// Where weight k of (C_out, C, K_h, K_w) stands.
-    fn weight_at(&self, k: usize) -> usize {
+    /// Calls f(k, at) for every weight: it is number k of (C_out, C, K_h, K_w) and number `at` of (C_out, K_h, K_w, C).
+    fn weights(&self, mut f: impl FnMut(usize, usize)) {
         let (channels, area) = (self.g.channels, self.g.kernel.0 * self.g.kernel.1);
-        let (o, c, tap) = (k / area / channels, k / area % channels, k % area);
-        (o * area + tap) * channels + c
+        for o in 0..self.g.filters {
+            let start = o * channels * area;
+            for c in 0..channels {
+                for tap in 0..area {
+                    f(start + c * area + tap, start + tap * channels + c);
+                }
+            }
+        }
     }
 
     pub(super) fn permute_weight<E: Element>(&self, weight: &[E], to: &mut [E]) {
-        for (k, value) in weight.iter().enumerate() {
-            to[self.weight_at(k)] = *value;
-        }
+        self.weights(|k, at| to[at] = weight[k]);
     }
 
     pub(super) fn add_weight<E: Element>(&self, sum: &[E], to: &mut [E]) {
-        for (k, value) in to.iter_mut().enumerate() {
-            *value += sum[self.weight_at(k)];
-        }
+        self.weights(|k, at| to[k] += sum[at]);
     }
 }
 

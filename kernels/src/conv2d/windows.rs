@@ -66,9 +66,11 @@ impl<'a, E: Element> MaxForward<'a, E> {
     }
 }
 
-/// The largest M of the tiles: 4 M sums, the vectors of the image and one weight have to fit in the registers.
-fn block_height(level: Level) -> usize {
+/// The largest M of the tiles: 4 M sums, the vectors of the image and one weight have to fit in the registers. With few
+/// channels the sums are soon done, and keeping the outputs in registers beside them counts for more.
+fn block_height(level: Level, g: &Geometry) -> usize {
     match level {
+        Level::Avx512 if g.kernel == (3, 3) && g.channels <= 4 => 3,
         Level::Avx512 => 6,
         Level::Avx2 => 3,
         Level::Portable => 1,
@@ -89,7 +91,7 @@ struct Bank<E: Element> {
 
 impl<E: Element> Bank<E> {
     fn new(level: Level, g: &Geometry, phases: &Phases, weight: &[E]) -> Bank<E> {
-        let (height, filters, by_winograd) = (block_height(level), g.filters, g.kernel == (3, 3));
+        let (height, filters, by_winograd) = (block_height(level, g), g.filters, g.kernel == (3, 3));
         if by_winograd {
             let packed = winograd::transform_filters(g, weight, blocks(height, filters));
             let depth = g.channels * winograd::PATCH;

@@ -55,7 +55,7 @@ impl<E: Element> MaxBackward<E> {
 
     pub(super) fn work(&self) -> MaxWork<E> {
         MaxWork {
-            image: scratch::zeros(self.last.len()),
+            image: self.last.empty(),
             grad_image: scratch::any(if self.with_input { self.last.len() } else { 0 }),
             grad_weight: scratch::zeros(self.weight.len()),
             list: List::new(&self.last, self.band),
@@ -100,7 +100,7 @@ type Entries<'a, E> = (&'a [u32], &'a [E]);
 
 /// The winners of an image: filter after filter, in each band after band.
 struct List<E: Element> {
-    places: Vec<u32>,
+    places: scratch::Scratch<u32>,
     values: scratch::Scratch<E>,
     /// Where each (filter, band) ends.
     ends: Vec<usize>,
@@ -115,7 +115,7 @@ impl<E: Element> List<E> {
         let bands = h.div_ceil(rows);
         let len = last.g.filters * h * w;
         // One more: the list always writes an entry before it knows whether it counts.
-        let (places, values) = (vec![0; len + 1], scratch::any(len + 1));
+        let (places, values) = (scratch::any(len + 1), scratch::any(len + 1));
         List { places, values, ends: vec![0; last.g.filters * bands], bands, rows }
     }
 
@@ -126,6 +126,7 @@ impl<E: Element> List<E> {
         let corners = [0, pixel, row, row + pixel, 0, 0, 0, 0].map(|at| at as u32);
         assert!(winner.len() == last.g.filters * h * w && grad_output.len() == winner.len());
         assert!(self.places.len() > winner.len() && self.values.len() > winner.len());
+        let (places, values) = (self.places.as_mut_ptr(), self.values.as_mut_ptr());
         let mut count = 0;
         for (at, (winner, grad)) in winner.chunks_exact(w).zip(grad_output.chunks_exact(w)).enumerate() {
             let (o, i) = (at / h, at % h);
@@ -134,8 +135,8 @@ impl<E: Element> List<E> {
                 // Always written, but kept only if it counts: no branch to be guessed wrong.
                 // SAFETY: `count` is at most the number of winners seen, and there is room for one more than all.
                 unsafe {
-                    *self.places.get_unchecked_mut(count) = place + corners[usize::from(winner & 7)];
-                    *self.values.get_unchecked_mut(count) = grad;
+                    *places.add(count) = place + corners[usize::from(winner & 7)];
+                    *values.add(count) = grad;
                 }
                 count += usize::from(winner < NO_WINNER);
                 place += 2 * pixel as u32;
