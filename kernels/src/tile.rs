@@ -109,6 +109,45 @@ pub fn pack<E: Element>(
     }
 }
 
+/// Copies rows of `len` numbers that are `from.1` and `to.1` apart: short rows, for which a call of `memcpy` each is
+/// dear.
+pub struct CopyRows<'a, E> {
+    /// Where they are, and from one row to the next.
+    pub from: (&'a [E], usize),
+    /// Where they go, likewise.
+    pub to: (&'a mut [E], usize),
+    /// How many rows.
+    pub count: usize,
+    /// Numbers of a row.
+    pub len: usize,
+}
+
+impl<E: Element> Kernel<E> for CopyRows<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, s: S) {
+        for row in 0..self.count {
+            let from = &self.from.0[row * self.from.1..][..self.len];
+            let to = &mut self.to.0[row * self.to.1..][..self.len];
+            let whole = self.len / S::LANES * S::LANES;
+            let mut p = 0;
+            while p < whole {
+                // SAFETY: a vector is left of both.
+                unsafe { s.store(to.as_mut_ptr().add(p), s.load(from.as_ptr().add(p))) };
+                p += S::LANES;
+            }
+            if p < self.len {
+                let n = self.len - p;
+                // SAFETY: n numbers are left of both.
+                unsafe {
+                    s.store_partial(to.as_mut_ptr().add(p), n, s.load_partial(from.as_ptr().add(p), n))
+                };
+            }
+        }
+    }
+}
+
 /// What a tile of C begins with.
 #[derive(Clone, Copy)]
 pub enum Init<'a, E> {

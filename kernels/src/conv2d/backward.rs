@@ -5,7 +5,7 @@ use super::parts::in_parts;
 use super::plan::{BAND, Plan, bands, even_bands, taps};
 use crate::map::{Identity, sum_chunk};
 use crate::simd::Level;
-use crate::tile::{Dots, Init, Multiply, Rows, Stretches, block_height, blocks, pack};
+use crate::tile::{CopyRows, Dots, Init, Multiply, Rows, Stretches, block_height, blocks, pack};
 use crate::{Element, scratch};
 
 /// Where [`conv2d_backward`] adds the gradients that are wanted.
@@ -150,11 +150,10 @@ impl<'a, E: Element> Backward<'a, E> {
 
     /// Copies dy to rows of S with zeros between and around them.
     fn spread(&self, dy: &[E], spread: &mut [E]) {
-        let plan = self.plan;
+        let (plan, w_out) = (self.plan, self.plan.w_out);
         for (plane, dy) in spread.chunks_mut(self.plane).zip(dy.chunks(plan.g.positions())) {
-            for (row, dy) in plane[self.margin..].chunks_mut(plan.row).zip(dy.chunks(plan.w_out)) {
-                row[..plan.w_out].copy_from_slice(dy);
-            }
+            let to = (&mut plane[self.margin..], plan.row);
+            E::dispatch_at(self.level, CopyRows { from: (dy, w_out), to, count: plan.h_out, len: w_out });
         }
     }
 

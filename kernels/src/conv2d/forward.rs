@@ -3,7 +3,7 @@
 use super::Geometry;
 use super::plan::Plan;
 use crate::simd::Level;
-use crate::tile::{Init, Multiply, block_height, blocks, pack};
+use crate::tile::{CopyRows, Init, Multiply, block_height, blocks, pack};
 use crate::{Element, scratch};
 use rayon::prelude::*;
 
@@ -35,10 +35,9 @@ pub fn conv2d_forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
                 }
                 E::dispatch_at(level, Multiply { packed, rows, init, out: &mut tile, stride: len });
                 for (tile, o) in tile.chunks(len).zip(block) {
-                    let out = &mut y[o * positions + band.start * plan.w_out..];
-                    for (out, row) in out.chunks_mut(plan.w_out).zip(tile.chunks(plan.row)) {
-                        out.copy_from_slice(&row[..plan.w_out]);
-                    }
+                    let to = (&mut y[o * positions + band.start * plan.w_out..], plan.w_out);
+                    let from = (tile, plan.row);
+                    E::dispatch_at(level, CopyRows { from, to, count: band.len(), len: plan.w_out });
                 }
             }
         }
