@@ -1,6 +1,7 @@
 //! `twinglyph bench`: how long a training step, or encoding, takes on this machine.
 
 use super::output::{print, print_json};
+use super::profile::{Profile, Recorder};
 use crate::data::GLYPH_SIZE;
 use crate::nn::{Adam, AdamSettings, Loss, Mode, Model};
 use crate::random::rng;
@@ -37,6 +38,9 @@ pub(super) struct Arguments {
     /// Time encoding alone: a pair is two images, a triplet three.
     #[arg(long)]
     infer: bool,
+    /// Show where the time goes: each op, forward and backward, against what this machine can do.
+    #[arg(long)]
+    profile: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -51,6 +55,8 @@ struct Timing {
     images_per_s: f64,
     /// The most memory that the process has held; null where the system does not tell.
     peak_rss_mib: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Profile>,
 }
 
 /// Steps before the timed ones.
@@ -64,11 +70,21 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     let architecture = recipe.architecture(GLYPH_SIZE);
     let pairs = arguments.pairs as usize;
     let images = pairs * towers(&recipe.loss);
-    let model = Model::<f32>::new(architecture, recipe.seed)?;
-    let mut step =
-        if arguments.infer { encoding(model, &recipe, images) } else { training(model, &recipe, pairs) };
+    let mut model = Model::<f32>::new(architecture, recipe.seed)?;
+    let recorder = Recorder::default();
+    if arguments.profile {
+        model.tape_mut().watch(recorder.clone());
+    }
+    let mut step = if arguments.infer {
+        encoding(model, &recipe, images)
+    } else {
+        training(model, &recipe, pairs, recorder.clone())
+    };
     let mut times = Vec::with_capacity(arguments.steps as usize);
     for i in 0..WARM_UP + arguments.steps {
+        if i == WARM_UP {
+            recorder.forget();
+        }
         let start = Instant::now();
         let result = step()?;
         if i >= WARM_UP {
@@ -85,6 +101,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         ms_min: times[0],
         images_per_s: images as f64 / median * 1e3,
         peak_rss_mib: peak_rss_mib(),
+        profile: arguments.profile.then(|| recorder.profile(arguments.steps)),
     };
     if arguments.json {
         return print_json(&timing);
@@ -93,11 +110,12 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     print(format_args!(
         "{}: {:.1} ms/step (least {:.1}), {:.0} images/s{memory}",
         arguments.recipe, timing.ms_per_step, timing.ms_min, timing.images_per_s
-    ))
+    ))?;
+    timing.profile.map_or(Ok(()), |profile| print(format_args!("\n{profile}")))
 }
 
 /// A training step, forward, backward and Adam, on the same random images every time; returns the loss.
-fn training(mut model: Model<f32>, recipe: &Recipe, pairs: usize) -> Step {
+fn training(mut model: Model<f32>, recipe: &Recipe, pairs: usize, recorder: Recorder) -> Step {
     let mut adam =
         Adam::new(&model, AdamSettings { learning_rate: recipe.learning_rate, ..Default::default() });
     let architecture = model.architecture().clone();
@@ -108,7 +126,10 @@ fn training(mut model: Model<f32>, recipe: &Recipe, pairs: usize) -> Step {
     Box::new(move || {
         model.forget();
         let tape = model.tape_mut();
-        let mut side = |i: usize| tape.constant_with([pairs, c, h, w], |values| copy(&images[i], values));
+        let mut side = |i: usize| {
+            recorder
+                .time("images", || tape.constant_with([pairs, c, h, w], |values| copy(&images[i], values)))
+        };
         let loss = match architecture.loss {
             Loss::Contrastive => {
                 let sides = [side(0), side(1)];
@@ -123,7 +144,7 @@ fn training(mut model: Model<f32>, recipe: &Recipe, pairs: usize) -> Step {
             }
         };
         model.tape_mut().backward(loss)?;
-        adam.step(&mut model);
+        recorder.time("adam", || adam.step(&mut model));
         Ok(model.tape().value(loss).values()[0])
     })
 }

@@ -6,6 +6,7 @@ mod evaluate;
 mod gradcheck;
 mod one_shot;
 mod output;
+mod profile;
 mod recipes;
 mod summary;
 mod train;

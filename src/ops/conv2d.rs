@@ -104,6 +104,12 @@ impl<E: Element> Op<E> for Conv2d {
         let grads = Gradients { input: next(), weight: next(), bias: next() };
         conv2d_backward(&g, x.values(), weight.values(), grad_output.values(), grads);
     }
+
+    fn flops(&self, inputs: &[&Shape], wanted: Option<&[bool]>) -> u64 {
+        let dense =
+            self.geometry(inputs[0], inputs[1]).map_or(0, |g| 2 * (g.output_len() * g.depth()) as u64);
+        dense * wanted.map_or(1, |wanted| u64::from(wanted[0]) + u64::from(wanted[1]))
+    }
 }
 
 impl Samples for Conv2d {

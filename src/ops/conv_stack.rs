@@ -60,11 +60,15 @@ impl ConvStack {
     }
 
     fn stages<E: Element>(&self, inputs: &[&Tensor<E>]) -> Vec<Stage> {
-        let mut x = inputs[0].shape().clone();
-        let stage = |(block, params): (&ConvBlock, &[&Tensor<E>])| {
+        let shapes: Vec<&Shape> = inputs.iter().map(|x| x.shape()).collect();
+        self.stages_of(&shapes)
+    }
+
+    fn stages_of(&self, inputs: &[&Shape]) -> Vec<Stage> {
+        let mut x = inputs[0].clone();
+        let stage = |(block, params): (&ConvBlock, &[&Shape])| {
             let convolution = Conv2d { stride: (1, 1), padding: block.padding };
-            let geometry: Geometry =
-                convolution.geometry(&x, params[0].shape()).expect("checked by output_shape");
+            let geometry: Geometry = convolution.geometry(&x, params[0]).expect("checked by output_shape");
             let (h, w) = pooled_size(&geometry);
             x = [geometry.images, geometry.filters, h, w].into();
             Stage { geometry, tail: block.tail }
@@ -141,6 +145,16 @@ impl<E: Element> Op<E> for ConvStack {
             grad_x,
             wanted.collect(),
         );
+    }
+
+    fn flops(&self, inputs: &[&Shape], wanted: Option<&[bool]>) -> u64 {
+        let dense = |stage: &Stage| 2 * (stage.geometry.output_len() * stage.geometry.depth()) as u64;
+        let times = |i: usize| match wanted {
+            None => 1,
+            // The gradient of what is between two blocks is always wanted.
+            Some(wanted) => u64::from(i > 0 || wanted[0]) + u64::from(wanted[1 + 2 * i]),
+        };
+        self.stages_of(inputs).iter().enumerate().map(|(i, stage)| dense(stage) * times(i)).sum()
     }
 }
 

@@ -59,6 +59,12 @@ impl<E: Element> Op<E> for Dense {
             kernels::dense_backward_bias(dy, db.values_mut());
         }
     }
+
+    fn flops(&self, inputs: &[&Shape], wanted: Option<&[bool]>) -> u64 {
+        let g = sizes(inputs[0], inputs[1]);
+        let dense = 2 * (g.rows * g.inputs * g.outputs) as u64;
+        dense * wanted.map_or(1, |wanted| u64::from(wanted[0]) + u64::from(wanted[1]))
+    }
 }
 
 impl Samples for Dense {

@@ -17,8 +17,14 @@
 
 use crate::tensor::{Element, Shape, Tensor};
 use crate::{Error, Result};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+
+mod memory;
+mod pointers;
+mod watch;
+
+use memory::Pool;
+pub use memory::Saved;
+pub use watch::{Call, Watch};
 
 /// A value on a tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,32 +43,14 @@ pub trait Op<E: Element>: Send + Sync {
 
     /// Adds (d output / d input_i)^T `grad_output` to `grad_inputs[i]`, for each one that is wanted.
     fn vjp(&self, node: Node<'_, E>, grad_output: &Tensor<E>, grad_inputs: &mut [Option<Tensor<E>>]);
+
+    /// Multiplications and additions of the formula as it is written, where these are what takes the time: of
+    /// `forward`, or of `vjp` for the gradients that are `wanted`.
+    fn flops(&self, inputs: &[&Shape], wanted: Option<&[bool]>) -> u64 {
+        let _ = (inputs, wanted);
+        0
+    }
 }
-
-/// An op that is only known as some op, or that is put on several tapes, is an op.
-macro_rules! pointer_to_op {
-    ($($pointer:ident)*) => {$(
-        impl<E: Element> Op<E> for $pointer<dyn Op<E>> {
-            fn name(&self) -> &'static str {
-                (**self).name()
-            }
-
-            fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape> {
-                (**self).output_shape(inputs)
-            }
-
-            fn forward(&self, inputs: &[&Tensor<E>], output: &mut Tensor<E>, saved: &mut Saved<E>) {
-                (**self).forward(inputs, output, saved);
-            }
-
-            fn vjp(&self, node: Node<'_, E>, grad_output: &Tensor<E>, grad_inputs: &mut [Option<Tensor<E>>]) {
-                (**self).vjp(node, grad_output, grad_inputs);
-            }
-        }
-    )*};
-}
-
-pointer_to_op!(Box Arc);
 
 /// What `vjp` may look at.
 pub struct Node<'a, E: Element> {
@@ -72,30 +60,6 @@ pub struct Node<'a, E: Element> {
     pub output: &'a Tensor<E>,
     /// What it saved.
     pub saved: &'a Saved<E>,
-}
-
-/// What an op keeps from its forward pass. Its memory is used again at the next step.
-#[derive(Clone, Debug, Default)]
-pub struct Saved<E> {
-    /// Numbers, for example a batch's statistics.
-    pub values: Vec<Vec<E>>,
-    /// Indices, for example where each maximum stood.
-    pub indices: Vec<u32>,
-    /// Small numbers, for example which of a few won.
-    pub bytes: Vec<Vec<u8>>,
-}
-
-impl<E: Element> Saved<E> {
-    /// Makes room for `K` buffers of `len` arbitrary numbers each.
-    pub fn make<const K: usize>(&mut self, len: usize) -> [&mut [E]; K] {
-        self.values.resize_with(K, Vec::new);
-        let mut buffers = self.values.iter_mut();
-        std::array::from_fn(|_| {
-            let buffer = buffers.next().expect("K buffers");
-            buffer.resize(len, E::ZERO);
-            &mut buffer[..]
-        })
-    }
 }
 
 struct Entry<E: Element> {
@@ -114,6 +78,7 @@ pub struct Tape<E: Element> {
     entries: Vec<Entry<E>>,
     grads: Vec<Option<Tensor<E>>>,
     pool: Pool<E>,
+    watch: Option<Box<dyn Watch>>,
 }
 
 impl<E: Element> Tape<E> {
@@ -147,8 +112,10 @@ impl<E: Element> Tape<E> {
         let values: Vec<&Tensor<E>> = inputs.iter().map(|x| &self.entries[x.0].value).collect();
         let shapes: Vec<&Shape> = values.iter().map(|x| x.shape()).collect();
         let mut output = self.pool.tensor(op.output_shape(&shapes)?);
+        let len = output.shape().len();
         let mut saved = self.pool.saved.remove(&self.entries.len()).unwrap_or_default();
-        op.forward(&values, &mut output, &mut saved);
+        let call = || Call::forward(&op, &shapes, len);
+        watch::timed(&mut self.watch, call, || op.forward(&values, &mut output, &mut saved));
         let needs_grad = inputs.iter().any(|x| self.entries[x.0].needs_grad);
         Ok(self.push(Some(Box::new(op)), inputs.to_vec(), output, saved, needs_grad))
     }
@@ -203,7 +170,9 @@ impl<E: Element> Tape<E> {
                 grad_inputs
                     .push(wanted.then(|| grad.unwrap_or_else(|| self.pool.zeros(&self.entries[x.0].value))));
             }
-            op.vjp(node, &grad_output, &mut grad_inputs);
+            let wanted: Vec<bool> = grad_inputs.iter().map(Option::is_some).collect();
+            let call = || Call::backward(op, &inputs, &wanted, grad_output.shape().len());
+            watch::timed(&mut self.watch, call, || op.vjp(node, &grad_output, &mut grad_inputs));
             for (x, grad) in entry.inputs.iter().zip(grad_inputs) {
                 // An input that the op has twice was taken once and made new once: add the two.
                 self.grads[x.0] = match (self.grads[x.0].take(), grad) {
@@ -271,6 +240,11 @@ impl<E: Element> Tape<E> {
         }
     }
 
+    /// Lets `watch` be told of every call of an op from now on.
+    pub fn watch(&mut self, watch: impl Watch + 'static) {
+        self.watch = Some(Box::new(watch));
+    }
+
     /// How many buffers have been allocated so far; it stands still from a training loop's second step on.
     pub fn allocations(&self) -> usize {
         self.pool.allocations
@@ -287,41 +261,5 @@ impl<E: Element> Tape<E> {
         self.entries.push(Entry { op, inputs, value, saved, needs_grad });
         self.grads.push(None);
         Var(self.entries.len() - 1)
-    }
-}
-
-/// Memory that has been used and will be used again.
-#[derive(Default)]
-struct Pool<E> {
-    /// Buffers by size.
-    buffers: BTreeMap<usize, Vec<Vec<E>>>,
-    /// What ops saved, by their place on the tape.
-    saved: BTreeMap<usize, Saved<E>>,
-    allocations: usize,
-}
-
-impl<E: Element> Pool<E> {
-    /// A tensor of arbitrary numbers.
-    fn tensor(&mut self, shape: Shape) -> Tensor<E> {
-        let len = shape.len();
-        let buffer = self.buffers.get_mut(&len).and_then(Vec::pop).unwrap_or_else(|| {
-            self.allocations += 1;
-            vec![E::ZERO; len]
-        });
-        Tensor::new(shape, buffer).expect("a buffer of the shape's size")
-    }
-
-    /// A tensor of zeros in the shape of another.
-    fn zeros(&mut self, like: &Tensor<E>) -> Tensor<E> {
-        let mut tensor = self.tensor(like.shape().clone());
-        twinglyph_kernels::map::fill_zero(tensor.values_mut());
-        tensor
-    }
-
-    fn give_back(&mut self, tensor: Option<Tensor<E>>) {
-        if let Some(tensor) = tensor {
-            let buffer = tensor.into_values();
-            self.buffers.entry(buffer.len()).or_default().push(buffer);
-        }
     }
 }

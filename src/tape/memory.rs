@@ -1,0 +1,64 @@
+//! The tape's memory: what ops save for their way back, and buffers that are taken once and used again.
+
+use crate::tensor::{Element, Shape, Tensor};
+use std::collections::BTreeMap;
+
+/// What an op keeps from its forward pass. Its memory is used again at the next step.
+#[derive(Clone, Debug, Default)]
+pub struct Saved<E> {
+    /// Numbers, for example a batch's statistics.
+    pub values: Vec<Vec<E>>,
+    /// Indices, for example where each maximum stood.
+    pub indices: Vec<u32>,
+    /// Small numbers, for example which of a few won.
+    pub bytes: Vec<Vec<u8>>,
+}
+
+impl<E: Element> Saved<E> {
+    /// Makes room for `K` buffers of `len` arbitrary numbers each.
+    pub fn make<const K: usize>(&mut self, len: usize) -> [&mut [E]; K] {
+        self.values.resize_with(K, Vec::new);
+        let mut buffers = self.values.iter_mut();
+        std::array::from_fn(|_| {
+            let buffer = buffers.next().expect("K buffers");
+            buffer.resize(len, E::ZERO);
+            &mut buffer[..]
+        })
+    }
+}
+
+/// Memory that has been used and will be used again.
+#[derive(Default)]
+pub(super) struct Pool<E> {
+    /// Buffers by size.
+    buffers: BTreeMap<usize, Vec<Vec<E>>>,
+    /// What ops saved, by their place on the tape.
+    pub(super) saved: BTreeMap<usize, Saved<E>>,
+    pub(super) allocations: usize,
+}
+
+impl<E: Element> Pool<E> {
+    /// A tensor of arbitrary numbers.
+    pub(super) fn tensor(&mut self, shape: Shape) -> Tensor<E> {
+        let len = shape.len();
+        let buffer = self.buffers.get_mut(&len).and_then(Vec::pop).unwrap_or_else(|| {
+            self.allocations += 1;
+            vec![E::ZERO; len]
+        });
+        Tensor::new(shape, buffer).expect("a buffer of the shape's size")
+    }
+
+    /// A tensor of zeros in the shape of another.
+    pub(super) fn zeros(&mut self, like: &Tensor<E>) -> Tensor<E> {
+        let mut tensor = self.tensor(like.shape().clone());
+        twinglyph_kernels::map::fill_zero(tensor.values_mut());
+        tensor
+    }
+
+    pub(super) fn give_back(&mut self, tensor: Option<Tensor<E>>) {
+        if let Some(tensor) = tensor {
+            let buffer = tensor.into_values();
+            self.buffers.entry(buffer.len()).or_default().push(buffer);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Who wants to know how long each op takes.
+
+use super::Op;
+use crate::tensor::{Element, Shape, Tensor};
+
+/// Is told of every call of an op. It has the clock: the tape has none.
+pub trait Watch: Send {
+    /// An op is about to be called.
+    fn start(&mut self);
+    /// It has returned.
+    fn stop(&mut self, call: &Call);
+}
+
+/// A call of an op's `forward` or `vjp`.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The op's name.
+    pub op: &'static str,
+    /// The first input's shape.
+    pub input: Shape,
+    /// Whether it is `vjp`.
+    pub backward: bool,
+    /// See [`Op::flops`].
+    pub flops: u64,
+    /// Bytes of the tensors that it reads and writes, each counted once; where it adds, twice.
+    pub bytes: u64,
+}
+
+impl Call {
+    pub(super) fn forward<E: Element>(op: &impl Op<E>, inputs: &[&Shape], output: usize) -> Call {
+        let elements = inputs.iter().map(|x| x.len()).sum::<usize>() + output;
+        Call::new::<E>(op.name(), inputs, false, op.flops(inputs, None), elements)
+    }
+
+    pub(super) fn backward<E: Element>(
+        op: &impl Op<E>,
+        inputs: &[&Tensor<E>],
+        wanted: &[bool],
+        output: usize,
+    ) -> Call {
+        let shapes: Vec<&Shape> = inputs.iter().map(|x| x.shape()).collect();
+        let grads: usize =
+            shapes.iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(x, _)| 2 * x.len()).sum();
+        let elements = shapes.iter().map(|x| x.len()).sum::<usize>() + output + grads;
+        Call::new::<E>(op.name(), &shapes, true, op.flops(&shapes, Some(wanted)), elements)
+    }
+
+    fn new<E>(op: &'static str, inputs: &[&Shape], backward: bool, flops: u64, elements: usize) -> Call {
+        let input = inputs.first().map_or_else(|| Shape::from([0]), |&x| x.clone());
+        Call { op, input, backward, flops, bytes: (elements * size_of::<E>()) as u64 }
+    }
+}
+
+/// Runs `work` between `start` and `stop`, if anyone watches.
+pub(super) fn timed(watch: &mut Option<Box<dyn Watch>>, call: impl FnOnce() -> Call, work: impl FnOnce()) {
+    if let Some(watch) = watch {
+        watch.start();
+        work();
+        watch.stop(&call());
+    } else {
+        work();
+    }
+}
