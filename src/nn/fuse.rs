@@ -7,8 +7,9 @@ use crate::ops::{ConvBlock, ConvStack, Tail};
 /// inputs are x and the parameters of these layers, in order.
 pub(super) fn fused(layers: &[Layer]) -> Option<(ConvStack, usize)> {
     let blocks: Vec<ConvBlock> = layers.chunks_exact(3).map_while(block).collect();
-    let layers = 3 * blocks.len();
-    (!blocks.is_empty()).then_some((ConvStack { blocks }, layers))
+    let flatten = matches!(layers.get(3 * blocks.len()), Some(Layer::Flatten {}));
+    let count = 3 * blocks.len() + usize::from(flatten);
+    (!blocks.is_empty()).then_some((ConvStack { blocks, flatten }, count))
 }
 
 /// A convolution, its activation and its pooling, if these three are that.
@@ -52,12 +53,12 @@ mod tests {
                 conv(4),
                 Layer::Tanh {},
                 Layer::AvgPool2d { window, stride: Some(window) },
-                Layer::Sigmoid {},
                 Layer::Flatten {},
+                Layer::Sigmoid {},
                 Layer::Dense { units: 3 },
             ];
             let architecture = Architecture { input, encoder, head: false, loss: Loss::Triplet, margin: 1.0 };
-            assert_eq!(fused(&architecture.encoder).map(|(_, layers)| layers), Some(6));
+            assert_eq!(fused(&architecture.encoder).map(|(_, layers)| layers), Some(7));
             let mut results = Vec::new();
             for fuse in [true, false] {
                 let mut rng = rng(3, 0);

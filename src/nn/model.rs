@@ -130,7 +130,10 @@ impl<E: Element> Model<E> {
                     write(start + i, image);
                 }
             });
-            let encoded = self.architecture.encode(&mut self.tape, &self.vars, images, Mode::Eval)?;
+            self.tape.set_forward_only(true);
+            let encoded = self.architecture.encode(&mut self.tape, &self.vars, images, Mode::Eval);
+            self.tape.set_forward_only(false);
+            let encoded = encoded?;
             embeddings.extend_from_slice(self.tape.value(encoded).values());
         }
         self.forget();

@@ -1,5 +1,5 @@
 //! Convolutions of stride 1, each with its activation and 2 x 2 pooling, in one: what `conv2d`, `relu` and
-//! `max_pool2d`, or `conv2d`, `tanh` and `avg_pool2d`, compute one after the other.
+//! `max_pool2d`, or `conv2d`, `tanh` and `avg_pool2d`, compute one after the other, and perhaps `flatten`.
 //!
 //! ```text
 //! y[i, j] = max(0, largest of conv at (2i, 2j), (2i, 2j + 1), (2i + 1, 2j), (2i + 1, 2j + 1))
@@ -26,6 +26,8 @@ pub use twinglyph_kernels::Tail;
 pub struct ConvStack {
     /// First to last.
     pub blocks: Vec<ConvBlock>,
+    /// Whether y is (N, C H W) and not (N, C, H, W): the numbers are the same.
+    pub flatten: bool,
 }
 
 /// A convolution of stride 1 and what follows it.
@@ -55,6 +57,10 @@ impl ConvStack {
                 return Err(Error::shape(NAME, message));
             }
             x = [n, c, h_out / 2, w_out / 2].into();
+        }
+        if self.flatten {
+            let n = x.dims()[0];
+            x = [n, x.len() / n].into();
         }
         Ok(x)
     }
@@ -104,6 +110,7 @@ impl<E: Element> Op<E> for ConvStack {
         // Of each block: y, but that of the last is the output; what the kernel keeps.
         saved.values.resize_with(2 * stages.len(), Vec::new);
         saved.bytes.resize_with(stages.len(), Vec::new);
+        let wanted = saved.wanted;
         let mut made = Vec::with_capacity(stages.len());
         let buffers = saved.values.chunks_exact_mut(2).zip(&mut saved.bytes);
         let mut last = Some(output.values_mut());
@@ -111,12 +118,14 @@ impl<E: Element> Op<E> for ConvStack {
             let [y, kept] = values else { unreachable!("chunks of two") };
             let images = stage.geometry.images;
             let (numbers, small) = stage.kept_len();
-            kept.resize(images * numbers, E::ZERO);
-            bytes.resize(images * small, 0);
+            // What is empty the kernel does not keep.
+            let room = |len: usize| if wanted { images * len } else { 0 };
+            kept.resize(room(numbers), E::ZERO);
+            bytes.resize(room(small), 0);
             let output = if i + 1 == stages.len() {
                 last.take().expect("one last block")
             } else {
-                y.resize(images * stage.output_len(), E::ZERO);
+                y.resize(room(stage.output_len()), E::ZERO);
                 &mut y[..]
             };
             made.push(Made { output, values: kept, bytes });
@@ -181,6 +190,7 @@ impl Samples for ConvStack {
             .map(|(x, blocks)| {
                 let op = ConvStack {
                     blocks: blocks.iter().map(|&(_, padding, tail)| ConvBlock { padding, tail }).collect(),
+                    flatten: x[0] == 2,
                 };
                 let label = format!("{} * {blocks:?}", Shape::from(x));
                 // Numbers are drawn until no window is near a tie and no maximum near 0.
@@ -202,8 +212,8 @@ impl Samples for ConvStack {
 
     fn refusals() -> Vec<Refusal> {
         let block = ConvBlock { padding: (0, 0), tail: Tail::ReluMaxPool };
-        let one = ConvStack { blocks: vec![block] };
-        let two = ConvStack { blocks: vec![block; 2] };
+        let one = ConvStack { blocks: vec![block], flatten: false };
+        let two = ConvStack { blocks: vec![block; 2], flatten: true };
         vec![
             Refusal::new(
                 one.clone(),

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 /// What an op keeps from its forward pass. Its memory is used again at the next step.
 #[derive(Clone, Debug, Default)]
 pub struct Saved<E> {
+    /// Whether `vjp` will be called: if not, nothing need be saved.
+    pub wanted: bool,
     /// Numbers, for example a batch's statistics.
     pub values: Vec<Vec<E>>,
     /// Indices, for example where each maximum stood.

@@ -79,6 +79,7 @@ pub struct Tape<E: Element> {
     grads: Vec<Option<Tensor<E>>>,
     pool: Pool<E>,
     watch: Option<Box<dyn Watch>>,
+    forward_only: bool,
 }
 
 impl<E: Element> Tape<E> {
@@ -114,9 +115,10 @@ impl<E: Element> Tape<E> {
         let mut output = self.pool.tensor(op.output_shape(&shapes)?);
         let len = output.shape().len();
         let mut saved = self.pool.saved.remove(&self.entries.len()).unwrap_or_default();
+        let needs_grad = !self.forward_only && inputs.iter().any(|x| self.entries[x.0].needs_grad);
+        saved.wanted = needs_grad;
         let call = || Call::forward(&op, &shapes, len);
         watch::timed(&mut self.watch, call, || op.forward(&values, &mut output, &mut saved));
-        let needs_grad = inputs.iter().any(|x| self.entries[x.0].needs_grad);
         Ok(self.push(Some(Box::new(op)), inputs.to_vec(), output, saved, needs_grad))
     }
 
@@ -238,6 +240,11 @@ impl<E: Element> Tape<E> {
         for grad in self.grads.drain(mark..) {
             self.pool.give_back(grad);
         }
+    }
+
+    /// From now on, values are computed for their own sake: no gradient will be asked for, and ops save nothing.
+    pub fn set_forward_only(&mut self, forward_only: bool) {
+        self.forward_only = forward_only;
     }
 
     /// Lets `watch` be told of every call of an op from now on.

@@ -15,7 +15,7 @@ fn fused(
 ) -> Specimen {
     let inputs: Vec<Tensor<f64>> = ConvStack::samples().swap_remove(sample).inputs;
     let blocks = tails.iter().map(|&tail| ConvBlock { padding: (0, 0), tail }).collect();
-    let op = ConvStack { blocks };
+    let op = ConvStack { blocks, flatten: inputs[0].shape().dims()[0] == 2 };
     Specimen::new(what, op.clone(), &inputs, move |node, dy, dx| {
         let (mut saved, mut dy) = (node.saved.clone(), dy.clone());
         change(&mut saved, &mut dy);
@@ -24,7 +24,7 @@ fn fused(
     })
 }
 
-/// Two images, some windows below 0, none near a kink.
+/// Some windows below 0, none near a kink.
 const MAX: (usize, &[Tail]) = (2, &[Tail::ReluMaxPool]);
 const AVERAGE: (usize, &[Tail]) = (6, &[Tail::TanhAvgPool]);
 const TWO: (usize, &[Tail]) = (9, &[Tail::TanhAvgPool, Tail::TanhAvgPool]);

@@ -167,8 +167,7 @@ impl<'a, E: Element> AverageBackward<'a, E> {
         t: &[E],
         dy: &[E],
         work: &mut Work<E>,
-        grad_weight: &mut [E],
-        grad_bias: &mut [E],
+        [grad_weight, grad_bias]: [&mut [E]; 2],
         dx: &mut [E],
     ) {
         let (plan, margin) = (self.plan, self.convolution.margin);

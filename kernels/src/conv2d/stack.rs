@@ -51,7 +51,7 @@ impl Stage {
     }
 }
 
-/// What a stage makes of a batch.
+/// Where what a stage makes of a batch is kept. What is empty is not kept, but the last stage's y is what it is for.
 pub struct Made<'a, E> {
     /// y, (N, C_out, H_out / 2, W_out / 2).
     pub output: &'a mut [E],
@@ -72,12 +72,25 @@ pub struct Kept<'a, E> {
     pub bytes: &'a [u8],
 }
 
+impl<E> Made<'_, E> {
+    fn lengths(&self) -> [usize; 3] {
+        [self.output.len(), self.values.len(), self.bytes.len()]
+    }
+}
+
+impl<E> Kept<'_, E> {
+    fn lengths(&self) -> [usize; 3] {
+        [self.output.len(), self.values.len(), self.bytes.len()]
+    }
+}
+
 /// The preconditions of both directions.
 fn check<E: Element>(
     stages: &[Stage],
     x: &[E],
     params: &[[&[E]; 2]],
     lengths: impl Iterator<Item = [usize; 3]>,
+    may_be_empty: bool,
 ) {
     assert!(!stages.is_empty() && params.len() == stages.len(), "conv_stack: a stage without parameters");
     assert!(x.len() == stages[0].geometry.input_len(), "conv_stack: x has another size");
@@ -94,11 +107,11 @@ fn check<E: Element>(
             "conv_stack: a parameter has another size"
         );
         let kept = stage.kept_len();
-        assert!(output == images * stage.output_len(), "conv_stack: y has another size");
-        assert!(
-            (values, bytes) == (images * kept.0, images * kept.1),
-            "conv_stack: a buffer has another size"
-        );
+        let last = count + 1 == stages.len();
+        let fits = |len: usize, full: usize, empty: bool| len == images * full || (empty && len == 0);
+        assert!(fits(output, stage.output_len(), may_be_empty && !last), "conv_stack: y has another size");
+        let others = fits(values, kept.0, may_be_empty) && fits(bytes, kept.1, may_be_empty);
+        assert!(others, "conv_stack: a buffer has another size");
         count += 1;
     }
     assert!(count == stages.len(), "conv_stack: a stage without buffers");
@@ -119,12 +132,7 @@ pub fn conv_stack_forward<E: Element>(
     params: &[[&[E]; 2]],
     made: Vec<Made<'_, E>>,
 ) {
-    check(
-        stages,
-        x,
-        params,
-        made.iter().map(|made| [made.output.len(), made.values.len(), made.bytes.len()]),
-    );
+    check(stages, x, params, made.iter().map(Made::lengths), true);
     let plans: Vec<Plan> = stages.iter().map(|stage| averages::plan(&stage.geometry)).collect();
     let forward: Vec<Forward<'_, E>> = (stages.iter().zip(params).zip(&plans))
         .map(|((stage, [weight, bias]), plan)| match stage.tail {
@@ -135,24 +143,36 @@ pub fn conv_stack_forward<E: Element>(
     // Every stage's part for each image.
     let images = stages[0].geometry.images;
     let mut parts: Vec<Vec<Made<'_, E>>> = (0..images).map(|_| Vec::with_capacity(stages.len())).collect();
-    for (stage, mut made) in stages.iter().zip(made) {
-        let (values, bytes) = stage.kept_len();
+    for mut made in made {
+        let [output, values, bytes] = made.lengths().map(|len| len / images);
         for part in &mut parts {
             part.push(Made {
-                output: made.output.split_off_mut(..stage.output_len()).expect("checked"),
+                output: made.output.split_off_mut(..output).expect("checked"),
                 values: made.values.split_off_mut(..values).expect("checked"),
                 bytes: made.bytes.split_off_mut(..bytes).expect("checked"),
             });
         }
     }
     parts.into_par_iter().zip(x.par_chunks(stages[0].geometry.image_len())).for_each(|(part, x)| {
-        let mut x = x;
-        for (forward, made) in forward.iter().zip(part) {
-            match forward {
-                Forward::Max(forward) => forward.image(x, made.output, made.bytes),
-                Forward::Average(forward) => forward.image(x, made.output, made.values),
+        // What is not kept, and what it was made from.
+        let (mut y, mut before) = (scratch::any::<E>(0), scratch::any::<E>(0));
+        let mut kept_before: Option<&[E]> = Some(x);
+        for ((forward, stage), made) in forward.iter().zip(stages).zip(part) {
+            let x = kept_before.unwrap_or(&before);
+            let keeps = !made.output.is_empty();
+            if !keeps {
+                y = scratch::any(stage.output_len());
             }
-            x = made.output;
+            let output = if keeps { &mut *made.output } else { &mut y[..] };
+            match forward {
+                Forward::Max(forward) => forward.image(x, output, made.bytes),
+                Forward::Average(forward) if made.values.is_empty() => {
+                    forward.image(x, output, &mut scratch::any(stage.kept_len().0));
+                }
+                Forward::Average(forward) => forward.image(x, output, made.values),
+            }
+            std::mem::swap(&mut y, &mut before);
+            kept_before = keeps.then_some(made.output);
         }
     });
 }
@@ -177,12 +197,7 @@ pub fn conv_stack_backward<E: Element>(
     grad_input: Option<&mut [E]>,
     grad_params: Vec<Option<&mut [E]>>,
 ) {
-    check(
-        stages,
-        x,
-        params,
-        kept.iter().map(|kept| [kept.output.len(), kept.values.len(), kept.bytes.len()]),
-    );
+    check(stages, x, params, kept.iter().map(Kept::lengths), false);
     let (first, last) = (stages[0].geometry, stages[stages.len() - 1]);
     assert!(grad_output.len() == first.images * last.output_len(), "conv_stack: dy has another size");
     assert!(grad_input.as_ref().is_none_or(|dx| dx.len() == x.len()), "conv_stack: dx has another size");
@@ -246,7 +261,7 @@ pub fn conv_stack_backward<E: Element>(
                     }
                     (Backward::Average(backward), StageWork::Average(work)) => {
                         let t = &kept[i].values[n * values..][..values];
-                        backward.image(x, t, dy, work, grad_weight, grad_bias, dx);
+                        backward.image(x, t, dy, work, [grad_weight, grad_bias], dx);
                     }
                     _ => unreachable!("each stage has its own buffers"),
                 }

@@ -15,7 +15,7 @@ use super::phases::Phases;
 use super::plan::{bands, even_bands, taps};
 use super::{Geometry, NO_WINNER, pooled_size, winograd};
 use crate::simd::{Kernel, Level, MAX_LANES, Simd};
-use crate::tile::{Rows, blocks, pack};
+use crate::tile::{CopyRows, Rows, blocks, pack};
 use crate::{Element, scratch};
 use std::ops::Range;
 
@@ -42,21 +42,23 @@ impl<'a, E: Element> MaxForward<'a, E> {
         MaxForward { level, size: (h, w), phases, bank, bias, band: even_bands(h, phases.row, BAND) }
     }
 
-    /// `winner` is 0 to 3 in row order, 4 where the ReLU gave 0. The first of equals wins; a NaN passes, and so does
-    /// one made of an infinity and its opposite in one window.
+    /// `winner` is 0 to 3 in row order, 4 where the ReLU gave 0; nobody asks for it where it is empty. The first of
+    /// equals wins; a NaN passes, and so does one made of an infinity and its opposite in one window.
     pub(super) fn image(&self, x: &[E], y: &mut [E], winner: &mut [u8]) {
         let (size, row, filters) = (self.size, self.phases.row, self.bank.filters);
         let (h, w) = size;
-        assert!(y.len() == filters * h * w && winner.len() == y.len());
+        assert!(y.len() == filters * h * w && (winner.is_empty() || winner.len() == y.len()));
+        let with_winners = !winner.is_empty();
         let planes = self.phases.split(x).expect("a step of 2");
         let columns = self.bank.columns(&planes, (h - 1) * row + w);
         let tile_len = filters * self.band * row;
-        let mut tiles = scratch::any::<E>(2 * tile_len);
+        let mut tiles = scratch::any::<E>(if with_winners { 2 } else { 1 } * tile_len);
         let mut patches = scratch::any::<E>(self.bank.patches_len());
         for rows in bands(h, self.band) {
             let len = (rows.len() - 1) * row + w;
             let (largest, winners) = tiles.split_at_mut(tile_len);
-            let (largest, winners) = (&mut largest[..filters * len], &mut winners[..filters * len]);
+            let largest = &mut largest[..filters * len];
+            let winners = if with_winners { &mut winners[..filters * len] } else { &mut [] };
             let columns = columns.window(rows.start * row, len);
             let (bank, bias, patches) = (&self.bank, self.bias, &mut patches[..]);
             E::dispatch_at(self.level, Windows { bank, columns, bias, patches, y: largest, winner: winners });
@@ -138,7 +140,7 @@ struct Windows<'a, E: Element> {
     patches: &'a mut [E],
     /// (filter, window): the result.
     y: &'a mut [E],
-    /// The same for the winners, as numbers.
+    /// The same for the winners, as numbers; or empty.
     winner: &'a mut [E],
 }
 
@@ -152,15 +154,18 @@ impl<E: Element> Kernel<E> for Windows<'_, E> {
         // What the tiles rely on.
         assert!(self.columns.count() == corners * bank.depth && self.bias.len() == bank.filters);
         assert!(bank.packed.len() == bank.filters * bank.depth && self.patches.len() >= bank.patches_len());
-        assert!(
-            self.y.len() == bank.filters * len && self.winner.len() == self.y.len() && S::LANES <= MAX_LANES
-        );
+        assert!(self.y.len() == bank.filters * len && S::LANES <= MAX_LANES);
+        assert!(self.winner.is_empty() || self.winner.len() == self.y.len());
         let whole = len / S::LANES * S::LANES;
         for p in (0..whole).step_by(S::LANES) {
-            self.vector::<S, false>(s, p, S::LANES);
+            if self.winner.is_empty() {
+                self.vector::<S, false, false>(s, p, S::LANES);
+            } else {
+                self.vector::<S, false, true>(s, p, S::LANES);
+            }
         }
         if whole < len {
-            self.vector::<S, true>(s, whole, len - whole);
+            self.vector::<S, true, true>(s, whole, len - whole);
         }
     }
 }
@@ -168,7 +173,7 @@ impl<E: Element> Kernel<E> for Windows<'_, E> {
 impl<E: Element> Windows<'_, E> {
     /// Windows p..p + n of every filter.
     #[inline(always)]
-    fn vector<S: Simd<E>, const PARTIAL: bool>(&mut self, s: S, p: usize, n: usize) {
+    fn vector<S: Simd<E>, const PARTIAL: bool, const WINNERS: bool>(&mut self, s: S, p: usize, n: usize) {
         let bank = self.bank;
         if bank.by_winograd {
             // SAFETY: p + n <= len, and `run` has checked that there is room for the patches.
@@ -179,12 +184,12 @@ impl<E: Element> Windows<'_, E> {
         }
         for block in blocks(bank.height, bank.filters) {
             match (S::REGISTERS, block.len()) {
-                (32, 6) => self.tile::<S, 6, PARTIAL>(s, block, p, n),
-                (32, 5) => self.tile::<S, 5, PARTIAL>(s, block, p, n),
-                (32, 4) => self.tile::<S, 4, PARTIAL>(s, block, p, n),
-                (16 | 32, 3) => self.tile::<S, 3, PARTIAL>(s, block, p, n),
-                (16 | 32, 2) => self.tile::<S, 2, PARTIAL>(s, block, p, n),
-                (_, 1) => self.tile::<S, 1, PARTIAL>(s, block, p, n),
+                (32, 6) => self.tile::<S, 6, PARTIAL, WINNERS>(s, block, p, n),
+                (32, 5) => self.tile::<S, 5, PARTIAL, WINNERS>(s, block, p, n),
+                (32, 4) => self.tile::<S, 4, PARTIAL, WINNERS>(s, block, p, n),
+                (16 | 32, 3) => self.tile::<S, 3, PARTIAL, WINNERS>(s, block, p, n),
+                (16 | 32, 2) => self.tile::<S, 2, PARTIAL, WINNERS>(s, block, p, n),
+                (_, 1) => self.tile::<S, 1, PARTIAL, WINNERS>(s, block, p, n),
                 (registers, height) => unreachable!("no tile of {height} filters in {registers} registers"),
             }
         }
@@ -192,7 +197,7 @@ impl<E: Element> Windows<'_, E> {
 
     /// Windows p..p + n of a block of M filters.
     #[inline(always)]
-    fn tile<S: Simd<E>, const M: usize, const PARTIAL: bool>(
+    fn tile<S: Simd<E>, const M: usize, const PARTIAL: bool, const WINNERS: bool>(
         &mut self,
         s: S,
         block: Range<usize>,
@@ -216,13 +221,14 @@ impl<E: Element> Windows<'_, E> {
             // SAFETY: o is a filter and p + n <= len.
             unsafe {
                 let to_y = self.y.as_mut_ptr().add(o * len + p);
-                let to_winner = self.winner.as_mut_ptr().add(o * len + p);
-                if PARTIAL {
-                    s.store_partial(to_y, n, y);
-                    s.store_partial(to_winner, n, winner);
-                } else {
-                    s.store(to_y, y);
-                    s.store(to_winner, winner);
+                if PARTIAL { s.store_partial(to_y, n, y) } else { s.store(to_y, y) }
+            }
+            // Without them, the compiler drops what is done to find them.
+            if WINNERS && !self.winner.is_empty() {
+                // SAFETY: as above.
+                unsafe {
+                    let to_winner = self.winner.as_mut_ptr().add(o * len + p);
+                    if PARTIAL { s.store_partial(to_winner, n, winner) } else { s.store(to_winner, winner) }
                 }
             }
         }
@@ -300,30 +306,27 @@ impl<E: Element> Kernel<E> for Compact<'_, E> {
     #[inline(always)]
     fn run<S: Simd<E>>(self, s: S) {
         let (h, w) = self.size;
-        let tiles = self.tiles.0.chunks_exact(self.len).zip(self.tiles.1.chunks_exact(self.len));
-        for (o, (largest, winners)) in tiles.enumerate() {
+        for (o, largest) in self.tiles.0.chunks_exact(self.len).enumerate() {
+            let start = (o * h + self.rows.start) * w;
+            let to = (&mut self.y[start..], w);
+            CopyRows { from: (largest, self.row), to, count: self.rows.len(), len: w }.run(s);
+        }
+        for (o, winners) in self.tiles.1.chunks_exact(self.len).enumerate() {
             for (i, at) in self.rows.clone().zip((0..).step_by(self.row)) {
-                let out = (o * h + i) * w..(o * h + i + 1) * w;
-                let (largest, winners) = (&largest[at..at + w], &winners[at..at + w]);
-                let (y, winner) = (&mut self.y[out.clone()], &mut self.winner[out]);
-                let mut p = 0;
-                while p < w {
-                    let n = (w - p).min(S::LANES);
-                    // SAFETY: n numbers are left of each; bytes go straight to their place where a vector's are.
-                    unsafe {
-                        let value = s.load_partial(largest.as_ptr().add(p), n);
-                        s.store_partial(y.as_mut_ptr().add(p), n, value);
-                        let value = s.load_partial(winners.as_ptr().add(p), n);
-                        if n == S::LANES {
-                            s.store_bytes(winner.as_mut_ptr().add(p), value);
-                        } else {
-                            let mut bytes = [0; MAX_LANES];
-                            s.store_bytes(bytes.as_mut_ptr(), value);
-                            winner[p..].copy_from_slice(&bytes[..n]);
-                        }
-                    }
-                    p += S::LANES;
+                let from = &winners[at..at + w];
+                let to = &mut self.winner[(o * h + i) * w..][..w];
+                let whole = w / S::LANES * S::LANES;
+                for p in (0..whole).step_by(S::LANES) {
+                    // SAFETY: a vector is left of both.
+                    unsafe { s.store_bytes(to.as_mut_ptr().add(p), s.load(from.as_ptr().add(p))) };
                 }
+                let mut bytes = [0; MAX_LANES];
+                // SAFETY: less than a vector is left; `bytes` takes a whole one.
+                unsafe {
+                    let rest = s.load_partial(from.as_ptr().add(whole), w - whole);
+                    s.store_bytes(bytes.as_mut_ptr(), rest);
+                }
+                to[whole..].copy_from_slice(&bytes[..w - whole]);
             }
         }
     }

@@ -42,8 +42,9 @@ pub(super) fn transform_filters<E: Element>(
                 // G g, row by row, then times G^T.
                 let half =
                     std::array::from_fn::<_, 3, _>(|v| stretch([filter[v], filter[3 + v], filter[6 + v]]));
+                let row = |r: usize| stretch(half.map(|column| column[r]));
                 for r in 0..4 {
-                    for (q, value) in stretch([half[0][r], half[1][r], half[2][r]]).into_iter().enumerate() {
+                    for (q, value) in row(r).into_iter().enumerate() {
                         part[((q * g.channels + c) * 4 + r) * block.len() + m] = value;
                     }
                 }
@@ -73,18 +74,21 @@ pub(super) unsafe fn transform_patches<E: Element, S: Simd<E>, const PARTIAL: bo
 ) {
     let channels = patches.count() / PATCH;
     for c in 0..channels {
+        // B^T d, by rows.
         let mut half = [[s.splat(E::ZERO); 4]; 4];
-        for (q, half) in half.iter_mut().enumerate() {
+        for q in 0..4 {
             let mut d = [s.splat(E::ZERO); 4];
             for (r, d) in d.iter_mut().enumerate() {
                 let at = patches.pointer(c * PATCH + r * 4 + q, p);
                 // SAFETY: this function's contract.
                 *d = unsafe { if PARTIAL { s.load_partial(at, n) } else { s.load(at) } };
             }
-            *half = differences(s, d);
+            for (row, value) in half.iter_mut().zip(differences(s, d)) {
+                row[q] = value;
+            }
         }
-        for r in 0..4 {
-            let columns = differences(s, [half[0][r], half[1][r], half[2][r], half[3][r]]);
+        for (r, row) in half.into_iter().enumerate() {
+            let columns = differences(s, row);
             for (q, value) in columns.into_iter().enumerate() {
                 // SAFETY: this function's contract.
                 unsafe { s.store(v.add(((q * channels + c) * 4 + r) * S::LANES), value) };
