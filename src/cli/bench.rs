@@ -3,14 +3,11 @@
 use super::output::{print, print_json};
 use super::profile::{Profile, Recorder};
 use crate::data::GLYPH_SIZE;
-use crate::nn::{Adam, AdamSettings, Loss, Mode, Model};
-use crate::random::rng;
-use crate::recipes::Recipe;
+use crate::nn::Model;
 use crate::run::config::load_recipe;
 use crate::run::environment::peak_rss_mib;
+use crate::train::rehearsal;
 use crate::{Error, Result};
-use rand::RngExt;
-use rayon::prelude::*;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -69,16 +66,18 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     }
     let architecture = recipe.architecture(GLYPH_SIZE);
     let pairs = arguments.pairs as usize;
-    let images = pairs * towers(&recipe.loss);
+    let images = pairs * rehearsal::towers(&recipe.loss);
     let mut model = Model::<f32>::new(architecture, recipe.seed)?;
     let recorder = Recorder::default();
     if arguments.profile {
         model.tape_mut().watch(recorder.clone());
     }
     let mut step = if arguments.infer {
-        encoding(model, &recipe, images)
+        rehearsal::encoding(model, recipe.seed, images)
     } else {
-        training(model, &recipe, pairs, recorder.clone())
+        let recorder = recorder.clone();
+        let around = Box::new(move |part, work: &mut dyn FnMut()| recorder.time(part, work));
+        rehearsal::training(model, recipe.learning_rate, recipe.seed, pairs, around)
     };
     let mut times = Vec::with_capacity(arguments.steps as usize);
     for i in 0..WARM_UP + arguments.steps {
@@ -112,67 +111,4 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         arguments.recipe, timing.ms_per_step, timing.ms_min, timing.images_per_s
     ))?;
     timing.profile.map_or(Ok(()), |profile| print(format_args!("\n{profile}")))
-}
-
-/// A training step, forward, backward and Adam, on the same random images every time; returns the loss.
-fn training(mut model: Model<f32>, recipe: &Recipe, pairs: usize, recorder: Recorder) -> Step {
-    let mut adam =
-        Adam::new(&model, AdamSettings { learning_rate: recipe.learning_rate, ..Default::default() });
-    let architecture = model.architecture().clone();
-    let [c, h, w] = architecture.input;
-    let mut rng = rng(recipe.seed, 1);
-    let mut random = || -> Vec<f32> { (0..pairs * c * h * w).map(|_| rng.random_range(0.0..1.0)).collect() };
-    let images: Vec<Vec<f32>> = (0..towers(&recipe.loss)).map(|_| random()).collect();
-    Box::new(move || {
-        model.forget();
-        let tape = model.tape_mut();
-        let mut side = |i: usize| {
-            recorder
-                .time("images", || tape.constant_with([pairs, c, h, w], |values| copy(&images[i], values)))
-        };
-        let loss = match architecture.loss {
-            Loss::Contrastive => {
-                let sides = [side(0), side(1)];
-                let same = tape.constant_with([pairs, 1], |values| {
-                    values.iter_mut().enumerate().for_each(|(i, value)| *value = (i % 2) as f32);
-                });
-                model.pair_loss(sides, same, Mode::Train)?.0
-            }
-            Loss::Triplet => {
-                let sides = [side(0), side(1), side(2)];
-                model.triplet_loss(sides, Mode::Train)?.0
-            }
-        };
-        model.tape_mut().backward(loss)?;
-        recorder.time("adam", || adam.step(&mut model));
-        Ok(model.tape().value(loss).values()[0])
-    })
-}
-
-/// Encoding of random images in eval mode; returns the first number of the first embedding.
-fn encoding(mut model: Model<f32>, recipe: &Recipe, count: usize) -> Step {
-    let [c, h, w] = model.architecture().input;
-    let mut rng = rng(recipe.seed, 1);
-    let images: Vec<f32> = (0..count * c * h * w).map(|_| rng.random_range(0.0..1.0)).collect();
-    Box::new(move || {
-        let write =
-            |i: usize, image: &mut [f32]| image.copy_from_slice(&images[i * image.len()..][..image.len()]);
-        Ok(model.embed(count, write)?.values()[0])
-    })
-}
-
-/// to = from, by all threads: a training step's images are written by all threads too.
-fn copy(from: &[f32], to: &mut [f32]) {
-    let chunk = 1 << 16;
-    to.par_chunks_mut(chunk).zip(from.par_chunks(chunk)).for_each(|(to, from)| to.copy_from_slice(from));
-}
-
-type Step = Box<dyn FnMut() -> Result<f32>>;
-
-/// Images that a pair or a triplet has.
-fn towers(loss: &Loss) -> usize {
-    match loss {
-        Loss::Contrastive => 2,
-        Loss::Triplet => 3,
-    }
 }

@@ -2,6 +2,7 @@
 //! held-out alphabets.
 
 mod batch;
+pub mod rehearsal;
 mod validation;
 
 use crate::data::Dataset;

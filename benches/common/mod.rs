@@ -1,0 +1,251 @@
+//! The shapes that are timed, numbers to fill them with, and the comparison with the naive twins.
+#![allow(dead_code, reason = "each bench uses its part")]
+
+use matrixmultiply::sgemm;
+use rand::RngExt;
+use std::ops::Range;
+use twinglyph::random::rng;
+use twinglyph_kernels::{Geometry, Gradients, conv2d_backward, conv2d_forward, reference};
+
+/// A square convolution: images, (C_in, pixels), (C_out, K), stride, padding.
+const fn square(
+    images: usize,
+    (channels, pixels): (usize, usize),
+    (filters, k): (usize, usize),
+    stride: usize,
+    padding: usize,
+) -> Geometry {
+    let (size, kernel) = ((pixels, pixels), (k, k));
+    Geometry {
+        images,
+        channels,
+        size,
+        filters,
+        kernel,
+        stride: (stride, stride),
+        padding: (padding, padding),
+    }
+}
+
+/// The one table: the convolutions of both encoders, and what other encoders have.
+pub const GEOMETRIES: [(&str, Geometry); 12] = [
+    ("report conv 1", square(8, (3, 105), (16, 3), 1, 0)),
+    ("report conv 2", square(8, (16, 51), (32, 3), 1, 0)),
+    ("figure5 conv 1", square(8, (3, 105), (4, 5), 1, 0)),
+    ("figure5 conv 2", square(8, (4, 50), (16, 5), 1, 0)),
+    ("report conv 1, grey", square(8, (1, 105), (16, 3), 1, 0)),
+    ("64 channels 26 px 3x3", square(8, (64, 26), (64, 3), 1, 1)),
+    ("128 channels 13 px 3x3", square(8, (128, 13), (128, 3), 1, 1)),
+    ("32 channels 52 px 3x3 stride 2", square(8, (32, 52), (64, 3), 2, 1)),
+    ("64 channels 28 px 1x1", square(8, (64, 28), (128, 1), 1, 0)),
+    ("3 channels 224 px 7x7 stride 2", square(2, (3, 224), (32, 7), 2, 3)),
+    ("8 channels 7 px 3x3", square(256, (8, 7), (16, 3), 1, 1)),
+    ("64 channels 28 px 1x1 stride 2", square(8, (64, 28), (128, 1), 2, 0)),
+];
+
+/// Makes this thread the only one that works.
+pub fn on_this_thread() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
+    pool.build_global().expect("no pool yet");
+}
+
+/// Operations of a dense convolution, a multiplication and an addition each.
+pub fn flops(g: &Geometry) -> u64 {
+    2 * (g.output_len() * g.depth()) as u64
+}
+
+/// Numbers between -1 and 1.
+pub fn numbers(len: usize, stream: u64) -> Vec<f32> {
+    let mut rng = rng(7, stream);
+    (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+/// Panics unless a and b differ by rounding alone: each is a sum of `terms` products of numbers between -1 and 1.
+pub fn assert_close(a: &[f32], b: &[f32], terms: usize, what: &str) {
+    assert_eq!(a.len(), b.len(), "{what}");
+    let tolerance = f32::EPSILON * (8.0 + terms as f32);
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "{what}: element {i} is {a}, expected {b}");
+    }
+}
+
+/// A convolution with all it works on.
+pub struct Convolution {
+    pub g: Geometry,
+    pub x: Vec<f32>,
+    pub weight: Vec<f32>,
+    pub y: Vec<f32>,
+    pub dy: Vec<f32>,
+    pub dx: Vec<f32>,
+    pub dw: Vec<f32>,
+}
+
+/// What is timed of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    Forward,
+    WeightGradient,
+    InputGradient,
+}
+
+pub const PASSES: [Pass; 3] = [Pass::Forward, Pass::WeightGradient, Pass::InputGradient];
+
+impl Pass {
+    pub fn name(self) -> &'static str {
+        match self {
+            Pass::Forward => "forward",
+            Pass::WeightGradient => "weight gradient",
+            Pass::InputGradient => "input gradient",
+        }
+    }
+}
+
+impl Convolution {
+    pub fn new(g: Geometry) -> Convolution {
+        let [x, weight, dy] = [(g.input_len(), 1), (g.weight_len(), 2), (g.output_len(), 3)]
+            .map(|(len, stream)| numbers(len, stream));
+        let [y, dx, dw] = [g.output_len(), g.input_len(), g.weight_len()].map(|len| vec![0.0; len]);
+        Convolution { g, x, weight, y, dy, dx, dw }
+    }
+
+    /// By the kernels; gradients are added to what is there.
+    pub fn run(&mut self, pass: Pass) {
+        let Convolution { g, x, weight, y, dy, dx, dw } = self;
+        let (input, weight_grad) = match pass {
+            Pass::Forward => return conv2d_forward(g, x, weight, None, y),
+            Pass::WeightGradient => (None, Some(&mut dw[..])),
+            Pass::InputGradient => (Some(&mut dx[..]), None),
+        };
+        conv2d_backward(g, x, weight, dy, Gradients { input, weight: weight_grad, bias: None });
+    }
+
+    /// The same by the textbook: columns = im2col(image), then a product of matrices.
+    pub fn run_by_columns(&mut self, pass: Pass, columns: &mut [f32]) {
+        let Convolution { g, x, weight, y, dy, dx, dw } = self;
+        let (image, positions) = (g.input_len() / g.images, g.output_len() / g.images / g.filters);
+        let (filters, depth) = (g.filters, g.depth());
+        for n in 0..g.images {
+            let rows = n * filters * positions..(n + 1) * filters * positions;
+            match pass {
+                Pass::Forward => {
+                    im2col(g, &x[n * image..][..image], columns);
+                    let sides = [(&weight[..], depth, 1), (columns, positions, 1)];
+                    product((filters, depth, positions), sides, 0.0, &mut y[rows]);
+                }
+                Pass::WeightGradient => {
+                    im2col(g, &x[n * image..][..image], columns);
+                    let sides = [(&dy[rows], positions, 1), (columns, 1, positions)];
+                    product((filters, positions, depth), sides, 1.0, dw);
+                }
+                Pass::InputGradient => {
+                    let sides = [(&weight[..], 1, depth), (&dy[rows], positions, 1)];
+                    product((depth, filters, positions), sides, 0.0, columns);
+                    col2im(g, columns, &mut dx[n * image..][..image]);
+                }
+            }
+        }
+    }
+
+    /// Room for the columns of an image.
+    pub fn columns(&self) -> Vec<f32> {
+        vec![0.0; self.g.depth() * self.g.output_len() / self.g.images / self.g.filters]
+    }
+
+    /// What a pass leaves.
+    pub fn result(&self, pass: Pass) -> &[f32] {
+        match pass {
+            Pass::Forward => &self.y,
+            Pass::WeightGradient => &self.dw,
+            Pass::InputGradient => &self.dx,
+        }
+    }
+
+    /// Products in a sum of the result.
+    pub fn terms(&self, pass: Pass) -> usize {
+        match pass {
+            Pass::Forward => self.g.depth(),
+            Pass::WeightGradient => self.g.output_len() / self.g.filters,
+            Pass::InputGradient => self.g.filters * self.g.kernel.0 * self.g.kernel.1,
+        }
+    }
+
+    /// Runs a pass, by columns where there is room for them, and compares the result with the naive twin's.
+    pub fn check(&mut self, pass: Pass, columns: Option<&mut [f32]>) {
+        [&mut self.dx, &mut self.dw].into_iter().for_each(|grad| grad.fill(0.0));
+        match columns {
+            None => self.run(pass),
+            Some(columns) => self.run_by_columns(pass, columns),
+        }
+        let Convolution { g, x, weight, dy, .. } = &*self;
+        let mut twin = vec![0.0; self.result(pass).len()];
+        match pass {
+            Pass::Forward => reference::conv2d_forward(g, x, weight, None, &mut twin),
+            Pass::WeightGradient => reference::conv2d_backward_weight(g, x, dy, &mut twin),
+            Pass::InputGradient => reference::conv2d_backward_input(g, weight, dy, &mut twin),
+        }
+        assert_close(self.result(pass), &twin, self.terms(pass), &format!("{} of {g:?}", pass.name()));
+    }
+}
+
+/// A matrix: numbers, from row to row, from column to column.
+type Matrix<'a> = (&'a [f32], usize, usize);
+
+/// C (m x n, row-major) = A (m x k) B (k x n) + beta C.
+fn product((m, k, n): (usize, usize, usize), [a, b]: [Matrix<'_>; 2], beta: f32, c: &mut [f32]) {
+    let fits = |(values, row, column): Matrix<'_>, rows: usize, columns: usize| {
+        values.len() > (rows - 1) * row + (columns - 1) * column
+    };
+    assert!(fits(a, m, k) && fits(b, k, n) && c.len() == m * n);
+    let step = |steps: usize| steps as isize;
+    // SAFETY: the assertion above.
+    unsafe {
+        let (a, b, (c, row)) = (
+            (a.0.as_ptr(), step(a.1), step(a.2)),
+            (b.0.as_ptr(), step(b.1), step(b.2)),
+            (c.as_mut_ptr(), step(n)),
+        );
+        sgemm(m, k, n, 1.0, a.0, a.1, a.2, b.0, b.1, b.2, beta, c, row, 1);
+    }
+}
+
+/// Where row k of columns meets the image in output row i: from which pixel on, and in which output columns; None
+/// where it meets the padding alone.
+fn meets(g: &Geometry, k: usize, i: usize) -> Option<(usize, Range<usize>)> {
+    let (k_h, k_w) = g.kernel;
+    let (c, u, v) = (k / (k_h * k_w), k / k_w % k_h, k % k_w);
+    let r = (i * g.stride.0 + u).checked_sub(g.padding.0).filter(|&r| r < g.size.0)?;
+    let (step, (_, w_out)) = (g.stride.1, g.output_size());
+    let first = g.padding.1.saturating_sub(v).div_ceil(step);
+    let end = (g.size.1 + g.padding.1).saturating_sub(v).div_ceil(step).min(w_out);
+    (first < end).then(|| ((c * g.size.0 + r) * g.size.1 + first * step + v - g.padding.1, first..end))
+}
+
+/// columns (C K_h K_w, H_out W_out) of an image, a row of the output at a time.
+fn im2col(g: &Geometry, image: &[f32], columns: &mut [f32]) {
+    let (h_out, w_out) = g.output_size();
+    for (at, row) in columns.chunks_exact_mut(w_out).enumerate() {
+        let (start, range) = meets(g, at / h_out, at % h_out).unwrap_or_default();
+        row[..range.start].fill(0.0);
+        row[range.end..].fill(0.0);
+        let row = &mut row[range];
+        if g.stride.1 == 1 {
+            row.copy_from_slice(&image[start..][..row.len()]);
+        } else {
+            row.iter_mut().zip(image[start..].iter().step_by(g.stride.1)).for_each(|(to, x)| *to = *x);
+        }
+    }
+}
+
+/// Adds columns to where they came from.
+fn col2im(g: &Geometry, columns: &[f32], image: &mut [f32]) {
+    let (h_out, w_out) = g.output_size();
+    for (at, row) in columns.chunks_exact(w_out).enumerate() {
+        let (start, range) = meets(g, at / h_out, at % h_out).unwrap_or_default();
+        let row = &row[range];
+        if g.stride.1 == 1 {
+            row.iter().zip(&mut image[start..]).for_each(|(add, to)| *to += add);
+        } else {
+            row.iter().zip(image[start..].iter_mut().step_by(g.stride.1)).for_each(|(add, to)| *to += add);
+        }
+    }
+}
