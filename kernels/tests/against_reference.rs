@@ -63,6 +63,16 @@ fn geometries() -> Vec<Geometry> {
             }
         }
     }
+    // Outputs so small that they are done by columns, several images side by side.
+    for (images, size, kernel) in
+        [(1, (3, 3), (3, 3)), (9, (7, 7), (5, 5)), (33, (4, 5), (2, 3)), (70, (7, 6), (3, 3))]
+    {
+        for stride in [(1, 1), (2, 2), (3, 1)] {
+            for padding in [(0, 0), (1, 1), (0, 2)] {
+                all.push(Geometry { images, size, kernel, stride, padding, filters: 40, ..base });
+            }
+        }
+    }
     let large = Geometry { size: (61, 53), channels: 3, filters: 10, kernel: (5, 5), ..base };
     all.push(large);
     all.push(Geometry { stride: (2, 2), padding: (2, 2), images: 35, size: (31, 53), ..large });

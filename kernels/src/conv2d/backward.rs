@@ -1,6 +1,7 @@
 //! dw = dy columns^T and dx = col2im(w^T dy), stretch by stretch.
 
 use super::Geometry;
+use super::columns::Columns;
 use super::parts::in_parts;
 use super::plan::{BAND, Plan, bands, even_bands, taps};
 use crate::map::{Identity, sum_chunk};
@@ -31,30 +32,60 @@ pub fn conv2d_backward<E: Element>(
     for (grad, len) in sizes {
         assert!(grad.as_ref().is_none_or(|grad| grad.len() == len), "conv2d: a gradient has another size");
     }
-    let plan = Plan::new(g);
-    let with_input = grads.input.is_some();
-    let shared = Backward::new(Level::current(), &plan, weight, with_input);
+    let (wants_input, wants_weight) = (grads.input.is_some(), grads.weight.is_some());
+    // Each of the two by columns where that is cheaper.
+    let input_columns = wants_input.then(|| Columns::input(g)).flatten();
+    let weight_columns = wants_weight.then(|| Columns::weight(g)).flatten();
+    let with_input = wants_input && input_columns.is_none();
+    let with_weight = wants_weight && weight_columns.is_none();
+    let plan = (with_input || with_weight).then(|| Plan::new(g));
+    let shared = plan.as_ref().map(|plan| Backward::new(Level::current(), plan, weight, with_input));
     // A row's last vector is done whole: with rows much shorter than a few vectors, copying dy is cheaper.
-    let by_rows = !with_input && grads.weight.is_some() && plan.w_out >= 5 * VECTOR;
-    in_parts(g.images, grads.input, vec![grads.weight, grads.bias], |mut part| {
-        let mut work = shared.work(by_rows);
-        for (index, n) in part.images.enumerate() {
-            let dy = &grad_output[n * g.filters * g.positions()..][..g.filters * g.positions()];
-            for (sum, dy) in part.params[1].iter_mut().zip(dy.chunks(g.positions())) {
-                *sum += sum_chunk(Identity, [dy]);
+    let by_rows = !with_input && with_weight && g.output_size().1 >= 5 * VECTOR;
+    in_parts(
+        g.images,
+        LEAST.div_ceil(g.positions()),
+        grads.input,
+        vec![grads.weight, grads.bias],
+        |mut part| {
+            let images = part.images.clone();
+            let [grad_weight, grad_bias] = part.params.get_disjoint_mut([0, 1]).expect("both");
+            if !grad_bias.is_empty() {
+                let dy = &grad_output[images.start * g.filters * g.positions()..];
+                for (at, dy) in dy.chunks(g.positions()).enumerate().take(images.len() * g.filters) {
+                    grad_bias[at % g.filters] += sum_chunk(Identity, [dy]);
+                }
             }
-            let x = &x[n * g.image_len()..][..g.image_len()];
-            if by_rows {
-                shared.weight_by_rows(x, dy, part.params[0]);
-                continue;
+            if let Some(columns) = &weight_columns {
+                columns.run_backward(images.clone(), x, weight, grad_output, grad_weight, &mut []);
             }
-            shared.spread(dy, &mut work.spread);
-            let dx =
-                if with_input { &mut part.input[index * g.image_len()..][..g.image_len()] } else { &mut [] };
-            shared.image(x, &mut work, part.params[0], dx);
-        }
-    });
+            if let Some(columns) = &input_columns {
+                columns.run_backward(images.clone(), x, weight, grad_output, &mut [], part.input);
+            }
+            let Some(shared) = &shared else { return };
+            let mut work = shared.work(by_rows);
+            let grad_weight = if with_weight { &mut **grad_weight } else { &mut [] };
+            for (index, n) in images.enumerate() {
+                let dy = &grad_output[n * g.filters * g.positions()..][..g.filters * g.positions()];
+                let x = &x[n * g.image_len()..][..g.image_len()];
+                if by_rows {
+                    shared.weight_by_rows(x, dy, grad_weight);
+                    continue;
+                }
+                shared.spread(dy, &mut work.spread);
+                let dx = if with_input {
+                    &mut part.input[index * g.image_len()..][..g.image_len()]
+                } else {
+                    &mut []
+                };
+                shared.image(x, &mut work, grad_weight, dx);
+            }
+        },
+    );
 }
+
+/// Positions that a part of the batch has at least: with fewer, adding its dw to the others' would be most of the work.
+pub(super) const LEAST: usize = 64;
 
 /// Buffers of one part of the batch.
 pub(super) struct Work<E: Element> {
@@ -144,7 +175,9 @@ impl<'a, E: Element> Backward<'a, E> {
             self.input(&work.spread, Init::Add, dx);
         } else {
             self.input(&work.spread, Init::Zero, &mut work.planes);
-            self.plan.phases.add_to(&work.planes, dx);
+            // Where the stride is larger than the kernel, no weight meets the phases from the kernel's size on.
+            let met = (self.plan.g.kernel.0, self.plan.g.kernel.1);
+            self.plan.phases.add_to(&work.planes, met, dx);
         }
     }
 
@@ -194,8 +227,7 @@ impl<'a, E: Element> Backward<'a, E> {
         for (product, planes) in self.inputs.iter().zip(planes.chunks_mut(g.channels * pixels)) {
             let depth = product.offsets.len();
             if depth == 0 {
-                // Between the weights' reach, where the stride is larger than the kernel.
-                planes.fill(E::ZERO);
+                // Between the weights' reach, where the stride is larger than the kernel: never added to dx.
                 continue;
             }
             let rows = Rows::new(spread, &product.offsets, pixels);

@@ -1,6 +1,7 @@
 //! y = w columns, band by band.
 
 use super::Geometry;
+use super::columns::Columns;
 use super::plan::Plan;
 use crate::simd::Level;
 use crate::tile::{CopyRows, Init, Multiply, block_height, blocks, pack};
@@ -11,6 +12,9 @@ use rayon::prelude::*;
 pub fn conv2d_forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
     g.check(Some(x), Some(weight), y);
     assert!(bias.is_none_or(|b| b.len() == g.filters), "conv2d: the bias has another size");
+    if let Some(columns) = Columns::forward(g) {
+        return columns.run_forward(x, weight, bias, y);
+    }
     let level = Level::current();
     let plan = Plan::new(g);
     let depth = g.depth();

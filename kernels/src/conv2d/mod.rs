@@ -16,8 +16,8 @@
 //! dx = col2im(w^T dy)  `multiply`
 //! ```
 //!
-//! The columns exist nowhere. Take an image of rows of S pixels, padding included, and let output position (i, j)
-//! stand at i S + j. Then row (c, u, v) of columns is the image itself, read from pixel (c, u, v) on; the k_w - 1
+//! Only for the smallest outputs are the columns written (`columns`). Else they exist nowhere: take an image of rows of S
+//! pixels, padding included, and let output position (i, j) stand at i S + j. Then row (c, u, v) of columns is the image itself, read from pixel (c, u, v) on; the k_w - 1
 //! positions at the end of each row mean nothing, and are left out when the result is copied to its place
 //! (forward), or are zeros in dy (backward). dx becomes a gather, the same product once more with dy in the
 //! image's role: `dx[c, q] = Σ w[o,c,u,v] dy[o, q - u S - v]`. This minus is all that is left of the famous flip.
@@ -30,6 +30,7 @@
 mod averages;
 mod backward;
 mod channels_last;
+mod columns;
 mod forward;
 mod parts;
 mod phases;

@@ -14,14 +14,15 @@ pub(super) struct Part<'a, E> {
     pub(super) params: Vec<&'a mut [E]>,
 }
 
-/// Calls `work` for each part of the batch, in parallel. What it adds for `params` is summed part by part, in order.
+/// Calls `work` for each part of the batch, of `least` images at least, in parallel. What it adds for `params` is summed part by part, in order.
 pub(super) fn in_parts<E: Element>(
     images: usize,
+    least: usize,
     input: Option<&mut [E]>,
     params: Vec<Option<&mut [E]>>,
     work: impl Fn(Part<'_, E>) + Sync,
 ) {
-    let parts = partial_count(images);
+    let parts = partial_count(images / least.max(1));
     let part_images = images.div_ceil(parts);
     let lengths: Vec<usize> =
         params.iter().map(|param| param.as_ref().map_or(0, |param| param.len())).collect();
@@ -37,11 +38,17 @@ pub(super) fn in_parts<E: Element>(
         inputs.push(head);
         rest = tail;
     }
-    sums.par_chunks_mut(part_len.max(1)).zip(inputs).enumerate().for_each(|(part, (mut sums, input))| {
+    let run = |(part, (mut sums, input)): (usize, (&mut [E], &mut [E]))| {
         let params =
             lengths.iter().map(|&len| sums.split_off_mut(..len).expect("room for every sum")).collect();
         work(Part { images: range(part), input, params });
-    });
+    };
+    if parts == 1 {
+        // Not worth asking another thread.
+        inputs.into_iter().for_each(|input| run((0, (&mut sums[..], input))));
+    } else {
+        sums.par_chunks_mut(part_len.max(1)).zip(inputs).enumerate().for_each(run);
+    }
     let mut start = 0;
     for (param, len) in params.into_iter().zip(&lengths) {
         if let Some(param) = param {

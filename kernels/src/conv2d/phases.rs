@@ -78,10 +78,17 @@ impl Phases {
         Some(planes)
     }
 
-    /// Adds the planes to image dx (C, H, W); what stands in the padding is dropped.
-    pub(super) fn add_to<E: Element>(&self, planes: &[E], dx: &mut [E]) {
+    /// Adds the planes of the first `met` phases of rows and of columns to image dx (C, H, W); what stands in the
+    /// padding is dropped.
+    pub(super) fn add_to<E: Element>(&self, planes: &[E], met: (usize, usize), dx: &mut [E]) {
         for (at, row) in dx.chunks_exact_mut(self.size.1).enumerate() {
+            if (at % self.size.0 + self.padding.0) % self.step.0 >= met.0 {
+                continue;
+            }
             for first in 0..self.step.1.min(row.len()) {
+                if (first + self.padding.1) % self.step.1 >= met.1 {
+                    continue;
+                }
                 let planes = &planes[self.start_of_row(at, first)..];
                 for (value, add) in row[first..].iter_mut().step_by(self.step.1).zip(planes) {
                     *value += *add;

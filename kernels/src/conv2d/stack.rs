@@ -221,7 +221,7 @@ pub fn conv_stack_backward<E: Element>(
             }
         })
         .collect();
-    in_parts(first.images, grad_input, wanted, |mut part| {
+    in_parts(first.images, 1, grad_input, wanted, |mut part| {
         assert!(
             part.params.iter().zip(&lengths).all(|(sum, len)| sum.len() == *len),
             "a gradient has another size"
