@@ -109,7 +109,7 @@ pub fn pack<E: Element>(
     }
 }
 
-/// Copies rows of `len` numbers that are `from.1` and `to.1` apart: short rows, for which a call of `memcpy` each is
+/// Copies, or adds, rows of `len` numbers that are `from.1` and `to.1` apart: short rows, for which a call of `memcpy` each is
 /// dear.
 pub struct CopyRows<'a, E> {
     /// Where they are, and from one row to the next.
@@ -120,6 +120,8 @@ pub struct CopyRows<'a, E> {
     pub count: usize,
     /// Numbers of a row.
     pub len: usize,
+    /// Whether they are added to what is there.
+    pub add: bool,
 }
 
 impl<E: Element> Kernel<E> for CopyRows<'_, E> {
@@ -130,19 +132,23 @@ impl<E: Element> Kernel<E> for CopyRows<'_, E> {
         for row in 0..self.count {
             let from = &self.from.0[row * self.from.1..][..self.len];
             let to = &mut self.to.0[row * self.to.1..][..self.len];
-            let whole = self.len / S::LANES * S::LANES;
-            let mut p = 0;
-            while p < whole {
-                // SAFETY: a vector is left of both.
-                unsafe { s.store(to.as_mut_ptr().add(p), s.load(from.as_ptr().add(p))) };
-                p += S::LANES;
-            }
-            if p < self.len {
-                let n = self.len - p;
+            for p in (0..self.len).step_by(S::LANES) {
+                let n = (self.len - p).min(S::LANES);
+                let (from, to) = (from.as_ptr().wrapping_add(p), to.as_mut_ptr().wrapping_add(p));
                 // SAFETY: n numbers are left of both.
                 unsafe {
-                    s.store_partial(to.as_mut_ptr().add(p), n, s.load_partial(from.as_ptr().add(p), n))
-                };
+                    if n < S::LANES {
+                        let mut values = s.load_partial(from, n);
+                        if self.add {
+                            values = s.add(s.load_partial(to, n), values);
+                        }
+                        s.store_partial(to, n, values);
+                    } else if self.add {
+                        s.store(to, s.add(s.load(to), s.load(from)));
+                    } else {
+                        s.store(to, s.load(from));
+                    }
+                }
             }
         }
     }

@@ -73,6 +73,14 @@ fn geometries() -> Vec<Geometry> {
             }
         }
     }
+    // 3 x 3 with so many channels and filters that it is done in squares of 2 x 2 outputs.
+    for (channels, filters, size) in
+        [(16, 20, (13, 12)), (9, 17, (34, 35)), (33, 12, (6, 41)), (12, 31, (35, 8))]
+    {
+        for padding in [(0, 0), (1, 1), (2, 0), (1, 2), (3, 1)] {
+            all.push(Geometry { channels, filters, size, padding, ..base });
+        }
+    }
     let large = Geometry { size: (61, 53), channels: 3, filters: 10, kernel: (5, 5), ..base };
     all.push(large);
     all.push(Geometry { stride: (2, 2), padding: (2, 2), images: 35, size: (31, 53), ..large });

@@ -135,7 +135,7 @@ unsafe fn pair<E: Element, S: Simd<E>>(s: S, p: *const E, n: usize) -> [S::V; 2]
 /// # Safety
 /// They are writable.
 #[inline(always)]
-unsafe fn store_pair<E: Element, S: Simd<E>>(s: S, p: *mut E, n: usize, [a, b]: [S::V; 2]) {
+pub(super) unsafe fn store_pair<E: Element, S: Simd<E>>(s: S, p: *mut E, n: usize, [a, b]: [S::V; 2]) {
     // SAFETY: the caller's promise.
     unsafe {
         s.store_partial(p, n.min(S::LANES), a);

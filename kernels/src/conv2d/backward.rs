@@ -4,6 +4,7 @@ use super::Geometry;
 use super::columns::Columns;
 use super::parts::in_parts;
 use super::plan::{BAND, Plan, bands, even_bands, taps};
+use super::squares::Squares;
 use crate::map::{Identity, sum_chunk};
 use crate::simd::Level;
 use crate::tile::{CopyRows, Dots, Init, Multiply, Rows, Stretches, block_height, blocks, pack};
@@ -36,7 +37,8 @@ pub fn conv2d_backward<E: Element>(
     // Each of the two by columns where that is cheaper.
     let input_columns = wants_input.then(|| Columns::input(g)).flatten();
     let weight_columns = wants_weight.then(|| Columns::weight(g)).flatten();
-    let with_input = wants_input && input_columns.is_none();
+    let squares = (wants_input && input_columns.is_none()).then(|| Squares::input(g, weight)).flatten();
+    let with_input = wants_input && input_columns.is_none() && squares.is_none();
     let with_weight = wants_weight && weight_columns.is_none();
     let plan = (with_input || with_weight).then(|| Plan::new(g));
     let shared = plan.as_ref().map(|plan| Backward::new(Level::current(), plan, weight, with_input));
@@ -61,6 +63,14 @@ pub fn conv2d_backward<E: Element>(
             }
             if let Some(columns) = &input_columns {
                 columns.run_backward(images.clone(), x, weight, grad_output, &mut [], part.input);
+            }
+            if let Some(squares) = &squares {
+                let dy = &grad_output[images.start * g.filters * g.positions()..];
+                let planes = dy.chunks_exact(g.filters * g.positions());
+                part.input
+                    .chunks_exact_mut(g.image_len())
+                    .zip(planes)
+                    .for_each(|(dx, dy)| squares.image(dy, None, true, dx));
             }
             let Some(shared) = &shared else { return };
             let mut work = shared.work(by_rows);
@@ -186,7 +196,10 @@ impl<'a, E: Element> Backward<'a, E> {
         let (plan, w_out) = (self.plan, self.plan.w_out);
         for (plane, dy) in spread.chunks_mut(self.plane).zip(dy.chunks(plan.g.positions())) {
             let to = (&mut plane[self.margin..], plan.row);
-            E::dispatch_at(self.level, CopyRows { from: (dy, w_out), to, count: plan.h_out, len: w_out });
+            E::dispatch_at(
+                self.level,
+                CopyRows { from: (dy, w_out), to, count: plan.h_out, len: w_out, add: false },
+            );
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Geometry;
 use super::columns::Columns;
 use super::plan::Plan;
+use super::squares::Squares;
 use crate::simd::Level;
 use crate::tile::{CopyRows, Init, Multiply, block_height, blocks, pack};
 use crate::{Element, scratch};
@@ -15,6 +16,10 @@ pub fn conv2d_forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
     if let Some(columns) = Columns::forward(g) {
         return columns.run_forward(x, weight, bias, y);
     }
+    let images = y.par_chunks_mut(g.filters * g.positions()).zip(x.par_chunks(g.image_len()));
+    if let Some(squares) = Squares::forward(g, weight) {
+        return images.for_each(|(y, x)| squares.image(x, bias, false, y));
+    }
     let level = Level::current();
     let plan = Plan::new(g);
     let depth = g.depth();
@@ -22,7 +27,7 @@ pub fn conv2d_forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
     let mut packed = scratch::any::<E>(g.weight_len());
     pack(height, g.filters, depth, |o, k| weight[o * depth + k], &mut packed);
     let positions = g.positions();
-    y.par_chunks_mut(g.filters * positions).zip(x.par_chunks(g.image_len())).for_each(|(y, x)| {
+    images.for_each(|(y, x)| {
         let planes = plan.phases.split(x);
         let columns = plan.columns(planes.as_deref().unwrap_or(x));
         let mut tile = scratch::any::<E>(height.min(g.filters) * plan.band * plan.row);
@@ -41,7 +46,10 @@ pub fn conv2d_forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
                 for (tile, o) in tile.chunks(len).zip(block) {
                     let to = (&mut y[o * positions + band.start * plan.w_out..], plan.w_out);
                     let from = (tile, plan.row);
-                    E::dispatch_at(level, CopyRows { from, to, count: band.len(), len: plan.w_out });
+                    E::dispatch_at(
+                        level,
+                        CopyRows { from, to, count: band.len(), len: plan.w_out, add: false },
+                    );
                 }
             }
         }

@@ -35,6 +35,7 @@ mod forward;
 mod parts;
 mod phases;
 mod plan;
+mod squares;
 mod stack;
 mod windows;
 mod winners;

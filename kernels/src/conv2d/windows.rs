@@ -20,7 +20,7 @@ use crate::{Element, scratch};
 use std::ops::Range;
 
 /// Windows in a band: what the filters read of the image and what they write stays in the second-level cache.
-const BAND: usize = 256;
+pub(super) const BAND: usize = 256;
 
 /// y = pool(relu(conv(x, weight) + bias)), an image at a time.
 pub(super) struct MaxForward<'a, E: Element> {
@@ -80,19 +80,19 @@ fn block_height(level: Level, g: &Geometry) -> usize {
 }
 
 /// The filters as the tiles read them, and where the numbers that they meet begin in the planes.
-struct Bank<E: Element> {
-    height: usize,
-    filters: usize,
+pub(super) struct Bank<E: Element> {
+    pub(super) height: usize,
+    pub(super) filters: usize,
     /// Numbers of a filter in `packed`.
-    depth: usize,
-    packed: scratch::Scratch<E>,
+    pub(super) depth: usize,
+    pub(super) packed: scratch::Scratch<E>,
     /// By Winograd's way: (channel, row, column) of a patch. Else (channel, u, v) of each of the four corners.
-    offsets: Vec<usize>,
-    by_winograd: bool,
+    pub(super) offsets: Vec<usize>,
+    pub(super) by_winograd: bool,
 }
 
 impl<E: Element> Bank<E> {
-    fn new(level: Level, g: &Geometry, phases: &Phases, weight: &[E]) -> Bank<E> {
+    pub(super) fn new(level: Level, g: &Geometry, phases: &Phases, weight: &[E]) -> Bank<E> {
         let (height, filters, by_winograd) = (block_height(level, g), g.filters, g.kernel == (3, 3));
         if by_winograd {
             let packed = winograd::transform_filters(g, weight, blocks(height, filters));
@@ -117,16 +117,16 @@ impl<E: Element> Bank<E> {
         Bank { height, filters, depth, packed, offsets, by_winograd }
     }
 
-    fn columns<'a>(&'a self, planes: &'a [E], len: usize) -> Rows<'a, E> {
+    pub(super) fn columns<'a>(&'a self, planes: &'a [E], len: usize) -> Rows<'a, E> {
         Rows::new(planes, &self.offsets, len)
     }
 
     /// Elements of the transformed patches of the widest vector.
-    fn patches_len(&self) -> usize {
+    pub(super) fn patches_len(&self) -> usize {
         if self.by_winograd { self.depth * MAX_LANES } else { 0 }
     }
 
-    fn block(&self, block: &Range<usize>) -> &[E] {
+    pub(super) fn block(&self, block: &Range<usize>) -> &[E] {
         &self.packed[block.start * self.depth..block.end * self.depth]
     }
 }
@@ -309,7 +309,7 @@ impl<E: Element> Kernel<E> for Compact<'_, E> {
         for (o, largest) in self.tiles.0.chunks_exact(self.len).enumerate() {
             let start = (o * h + self.rows.start) * w;
             let to = (&mut self.y[start..], w);
-            CopyRows { from: (largest, self.row), to, count: self.rows.len(), len: w }.run(s);
+            CopyRows { from: (largest, self.row), to, count: self.rows.len(), len: w, add: false }.run(s);
         }
         for (o, winners) in self.tiles.1.chunks_exact(self.len).enumerate() {
             for (i, at) in self.rows.clone().zip((0..).step_by(self.row)) {
