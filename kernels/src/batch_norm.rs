@@ -159,16 +159,26 @@ fn elementwise<E: Element, const N: usize, const P: usize, const T: usize, F: Ma
     add: bool,
 ) {
     const { assert!(N + P == T) };
-    let len = if g.positions == 1 { g.channels } else { g.positions };
-    out.par_chunks_mut(len).enumerate().for_each(|(i, out)| {
-        let x = x.map(|x| &x[i * len..(i + 1) * len]);
-        if g.positions == 1 {
-            let all = join(x, p);
-            if add { map_add_chunk(f, all, out) } else { map_chunk(f, all, out) }
-        } else {
-            let f = Fixed { f, p: p.map(|p| p[i % g.channels]) };
-            if add { map_add_chunk(f, x, out) } else { map_chunk(f, x, out) }
-        }
+    if g.positions == 1 {
+        // Some rows by turns, so that p is still in the first-level cache for the next.
+        let rows = (g.images / (2 * rayon::current_num_threads())).clamp(1, 8);
+        return out.par_chunks_mut(rows * g.channels).enumerate().for_each(|(i, out)| {
+            for start in (0..g.channels).step_by(FEATURES) {
+                let range = start..g.channels.min(start + FEATURES);
+                for (n, out) in out.chunks_exact_mut(g.channels).enumerate() {
+                    let at = (i * rows + n) * g.channels;
+                    let x = x.map(|x| &x[at..at + g.channels][range.clone()]);
+                    let all = join(x, p.map(|p| &p[range.clone()]));
+                    let out = &mut out[range.clone()];
+                    if add { map_add_chunk(f, all, out) } else { map_chunk(f, all, out) }
+                }
+            }
+        });
+    }
+    out.par_chunks_mut(g.positions).enumerate().for_each(|(i, out)| {
+        let x = x.map(|x| &x[i * g.positions..(i + 1) * g.positions]);
+        let f = Fixed { f, p: p.map(|p| p[i % g.channels]) };
+        if add { map_add_chunk(f, x, out) } else { map_chunk(f, x, out) }
     });
 }
 

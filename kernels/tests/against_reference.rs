@@ -78,7 +78,7 @@ fn geometries() -> Vec<Geometry> {
         [(16, 20, (13, 12)), (9, 17, (34, 35)), (33, 12, (6, 41)), (12, 31, (35, 8))]
     {
         for padding in [(0, 0), (1, 1), (2, 0), (1, 2), (3, 1)] {
-            all.push(Geometry { channels, filters, size, padding, ..base });
+            all.push(Geometry { images: 1, channels, filters, size, padding, ..base });
         }
     }
     let large = Geometry { size: (61, 53), channels: 3, filters: 10, kernel: (5, 5), ..base };

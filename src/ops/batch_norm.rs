@@ -30,6 +30,8 @@ use crate::tape::{Node, Op, Saved};
 use crate::tensor::{Element, Shape, Tensor};
 use crate::{Error, Result};
 use twinglyph_kernels as kernels;
+use twinglyph_kernels::map::{Map, map};
+use twinglyph_kernels::simd::Simd;
 
 /// Normalises by the batch's own statistics; inputs x, gamma, beta. Saves `[mean, var, rstd]`, var biased.
 #[derive(Clone, Copy, Debug)]
@@ -65,8 +67,17 @@ fn checked_shape(op: &'static str, inputs: &[&Shape], names: &[&str]) -> Result<
 }
 
 fn write_rstd<E: Element>(eps: f64, var: &[E], rstd: &mut [E]) {
-    for (rstd, var) in rstd.iter_mut().zip(var) {
-        *rstd = E::ONE / (*var + E::from_f64(eps)).sqrt();
+    map(Rstd(E::from_f64(eps)), [var], rstd);
+}
+
+/// 1 / sqrt(var + eps).
+#[derive(Clone, Copy)]
+struct Rstd<E>(E);
+
+impl<E: Element> Map<E, 1> for Rstd<E> {
+    #[inline(always)]
+    fn apply<S: Simd<E>>(self, s: S, [var]: [S::V; 1]) -> S::V {
+        s.div(s.splat(E::ONE), s.sqrt(s.add(var, s.splat(self.0))))
     }
 }
 

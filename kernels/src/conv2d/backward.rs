@@ -42,8 +42,11 @@ pub fn conv2d_backward<E: Element>(
     let with_weight = wants_weight && weight_columns.is_none();
     let plan = (with_input || with_weight).then(|| Plan::new(g));
     let shared = plan.as_ref().map(|plan| Backward::new(Level::current(), plan, weight, with_input));
-    // A row's last vector is done whole: with rows much shorter than a few vectors, copying dy is cheaper.
-    let by_rows = !with_input && with_weight && g.output_size().1 >= 5 * VECTOR;
+    // A row's last vector is done whole: where that is more than what stands between spread rows, and the rows are not
+    // many vectors long, copying dy is cheaper.
+    let (w_out, row) = (g.output_size().1, plan.as_ref().map_or(0, |plan| plan.row));
+    let by_rows =
+        !with_input && with_weight && (w_out >= 5 * VECTOR || w_out.next_multiple_of(VECTOR) <= row);
     in_parts(
         g.images,
         LEAST.div_ceil(g.positions()),
