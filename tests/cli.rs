@@ -248,6 +248,38 @@ fn gradcheck_and_bench_print_the_documented_json() {
 }
 
 #[test]
+fn bench_profile_shows_each_op_of_a_step_against_the_machine() {
+    let here = Path::new(".");
+    let bench = ["bench", "--pairs", "2", "--threads", "1", "--profile"];
+    let timing = json(&succeed(here, &[&bench[..], &["--json"]].concat()));
+    let profile = &timing["profile"];
+    has_keys(&profile["machine"], &["threads", "simd", "gflop_per_s", "gb_per_s"]);
+    let ops = profile["ops"].as_array().unwrap();
+    for op in ops {
+        has_keys(op, &["op", "input", "pass", "ms", "gflop", "gflop_per_s", "mb", "gb_per_s"]);
+    }
+    let row = |name: &str, pass: &str| {
+        let is = |op: &&serde_json::Value| op["op"] == name && op["pass"] == pass;
+        ops.iter().find(is).unwrap_or_else(|| panic!("no {name} {pass}: {profile}"))
+    };
+    // Two images a side, grey: 16 filters 3 x 3 on 105 x 105, then 32 on 51 x 51, two towers.
+    let flops = 4.0 * 2.0 * (103.0 * 103.0 * 16.0 * 9.0 + 49.0 * 49.0 * 32.0 * 144.0);
+    let forward = row("conv_stack", "forward")["gflop"].as_f64().unwrap() * 1e9;
+    assert!((forward - flops).abs() < 1.0, "{forward} {flops}");
+    // Backward: dw of both, dx of the second alone.
+    let more = 4.0 * 2.0 * 49.0 * 49.0 * 32.0 * 144.0;
+    let backward = row("conv_stack", "backward")["gflop"].as_f64().unwrap() * 1e9;
+    assert!((backward - flops - more).abs() < 1.0, "{backward}");
+    for name in ["dense", "contrastive_loss"] {
+        row(name, "backward");
+    }
+    let table = succeed(here, &bench);
+    for word in ["GFLOP/s", "of peak", "conv_stack", "adam", "1 thread"] {
+        assert!(table.contains(word), "{word}: {table}");
+    }
+}
+
+#[test]
 fn wrong_usage_is_refused_in_a_sentence_with_exit_code_2() {
     let here = Path::new(".");
     let cases: [(&[&str], &str); 12] = [

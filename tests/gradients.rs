@@ -251,6 +251,34 @@ fn constants_get_no_gradient_and_neither_does_what_the_loss_does_not_use() {
 }
 
 #[test]
+fn what_is_computed_for_its_own_sake_is_the_same_and_gets_no_gradient() {
+    let mut tape = Tape::new();
+    let x = tape.parameter(Tensor::<f64>::from_fn([2, 1, 6, 6], |i| (i as f64 * 0.37).sin()));
+    let weight = tape.parameter(Tensor::<f64>::from_fn([3, 1, 3, 3], |i| (i as f64 * 0.73).cos()));
+    let bias = tape.parameter(Tensor::<f64>::zeros([3]));
+    let block = ops::ConvBlock { padding: (0, 0), tail: ops::Tail::TanhAvgPool };
+    let run = |tape: &mut Tape<f64>| {
+        let op = ops::ConvStack { blocks: vec![block; 1], flatten: true };
+        let y = tape.apply(op, &[x, weight, bias]).unwrap();
+        (y, tape.apply(Mean, &[y]).unwrap())
+    };
+    let (kept, loss) = run(&mut tape);
+    tape.set_forward_only(true);
+    let (alone, alone_loss) = run(&mut tape);
+    tape.set_forward_only(false);
+    assert_eq!(tape.value(kept).values(), tape.value(alone).values());
+    tape.backward(alone_loss).unwrap();
+    assert!(tape.grad(x).is_none() && tape.grad(weight).is_none());
+    tape.backward(loss).unwrap();
+    assert!(tape.grad(x).is_some() && tape.grad(weight).is_some());
+    // And gradients are asked for again afterwards.
+    let (_, again) = run(&mut tape);
+    let first: Vec<f64> = tape.grad(weight).unwrap().values().to_vec();
+    tape.backward(again).unwrap();
+    assert_eq!(tape.grad(weight).unwrap().values(), first);
+}
+
+#[test]
 fn backward_of_more_than_one_number_is_refused_with_the_shape() {
     let mut tape = Tape::new();
     let x = tape.parameter(Tensor::<f64>::zeros([2, 3]));

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! With im2col the sum is a matrix product, y = w columns, and these are dw = dy columns^T and dx = col2im(w^T
-//! dy). The kernels' text (`kernels/src/conv2d.rs`) says how it is computed without ever making the columns.
+//! dy). The kernels' text (`kernels/src/conv2d/mod.rs`) says how it is computed without making the columns.
 
 use super::sample::{Numbers, Refusal, Sample, Samples};
 use super::shapes::{expect_inputs, expect_positive, expect_shape, images, not_empty};
