@@ -11,7 +11,7 @@
 //! ```
 //!
 //! With images as (H, W, C) - channels last - a row of a patch is one stretch of K_w C numbers, so vectors run along
-//! the patch. dw[o] and w[o] stay in registers while the list is worked off, and the load of x, the two
+//! the patch. `dw[o]` and `w[o]` stay in registers while the list is worked off, and the load of x, the two
 //! multiply-adds and the store of dx are all that is left.
 
 use super::channels_last::{ChannelsLast, ROOM};
