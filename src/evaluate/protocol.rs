@@ -124,7 +124,7 @@ pub fn evaluate_one_shot(model: &mut Model<f32>, runs: &[OneShotRun]) -> Result<
 fn embed_pixels<'a>(
     model: &mut Model<f32>,
     count: usize,
-    glyph: impl Fn(usize) -> &'a Pixels,
+    glyph: impl Fn(usize) -> &'a Pixels + Sync,
 ) -> Result<crate::Tensor<f32>> {
     let [_, height, width] = model.architecture().input;
     model.embed(count, |i, image| glyph(i).write_channels(height * width, image))

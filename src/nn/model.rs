@@ -5,6 +5,7 @@ use crate::random::rng;
 use crate::tape::{Tape, Var};
 use crate::tensor::{Element, Tensor};
 use crate::{Error, Result};
+use rayon::prelude::*;
 
 /// Images that are encoded at a time: few, so that they stay in the caches, but some for each thread. An embedding
 /// does not depend on its neighbours.
@@ -113,11 +114,12 @@ impl<E: Element> Model<E> {
         self.architecture.triplet_loss(&mut self.tape, &self.vars, images, mode)
     }
 
-    /// Embeddings of `count` images, row by row, in eval mode. `write(i, image)` writes image i, (C, H, W).
+    /// Embeddings of `count` images, row by row, in eval mode. `write(i, image)` writes image i, (C, H, W); all
+    /// threads call it.
     ///
     /// # Errors
     /// When the layers do not fit together.
-    pub fn embed(&mut self, count: usize, mut write: impl FnMut(usize, &mut [E])) -> Result<Tensor<E>> {
+    pub fn embed(&mut self, count: usize, write: impl Fn(usize, &mut [E]) + Sync) -> Result<Tensor<E>> {
         let [c, h, w] = self.architecture.input;
         let width = self.architecture.embedding_len()?;
         let mut embeddings = Vec::with_capacity(count * width);
@@ -126,9 +128,8 @@ impl<E: Element> Model<E> {
             self.forget();
             let n = batch.min(count - start);
             let images = self.tape.constant_with([n, c, h, w], |values| {
-                for (i, image) in values.chunks_mut(c * h * w).enumerate() {
-                    write(start + i, image);
-                }
+                let images = values.par_chunks_mut(c * h * w).enumerate();
+                images.for_each(|(i, image)| write(start + i, image));
             });
             self.tape.set_forward_only(true);
             let encoded = self.architecture.encode(&mut self.tape, &self.vars, images, Mode::Eval);
