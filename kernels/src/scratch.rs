@@ -1,7 +1,7 @@
 //! Buffers that a thread keeps from call to call, so that a step in its steady state allocates nothing.
 
 use std::cell::RefCell;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 use std::thread::LocalKey;
 
 /// What buffers are made of.
@@ -26,8 +26,9 @@ stored!(f32 f64 u32);
 /// A borrowed buffer; it goes back to its thread's store when dropped. It begins at a multiple of 64 bytes, so that
 /// the widest vectors can be aligned.
 pub struct Scratch<E: Stored> {
+    /// As long as it has ever been: what was written once is never written again only to have a value.
     buffer: Vec<E>,
-    start: usize,
+    range: Range<usize>,
 }
 
 /// Bytes of a line of the cache, and of the widest vector.
@@ -44,10 +45,11 @@ pub fn zeros<E: Stored>(len: usize) -> Scratch<E> {
 pub fn any<E: Stored>(len: usize) -> Scratch<E> {
     let room = len + LINE / size_of::<E>();
     let mut buffer = spare(room);
-    buffer.resize(room, E::default());
+    if buffer.len() < room {
+        buffer.resize(room, E::default());
+    }
     let start = buffer.as_ptr().align_offset(LINE);
-    buffer.truncate(start + len);
-    Scratch { buffer, start }
+    Scratch { buffer, range: start..start + len }
 }
 
 /// This thread's smallest spare buffer that is large enough, else its largest.
@@ -74,12 +76,12 @@ impl<E: Stored> Drop for Scratch<E> {
 impl<E: Stored> Deref for Scratch<E> {
     type Target = [E];
     fn deref(&self) -> &[E] {
-        &self.buffer[self.start..]
+        &self.buffer[self.range.clone()]
     }
 }
 
 impl<E: Stored> DerefMut for Scratch<E> {
     fn deref_mut(&mut self) -> &mut [E] {
-        &mut self.buffer[self.start..]
+        &mut self.buffer[self.range.clone()]
     }
 }
