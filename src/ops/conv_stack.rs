@@ -125,7 +125,7 @@ impl<E: Element> Op<E> for ConvStack {
             let output = if i + 1 == stages.len() {
                 last.take().expect("one last block")
             } else {
-                y.resize(room(stage.output_len()), E::ZERO);
+                y.resize(room(stage.inner_len()), E::ZERO);
                 &mut y[..]
             };
             made.push(Made { output, values: kept, bytes });

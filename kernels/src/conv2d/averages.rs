@@ -24,15 +24,15 @@ use crate::{Element, math, scratch};
 /// Positions in a band: a block's part of t stays in the first-level cache until it is pooled.
 const BAND: usize = 512;
 
-/// The plan of what is pooled: an odd last row or column is not.
-pub(super) fn plan(g: &Geometry) -> Plan {
+/// The plan of what is pooled: an odd last row or column is not. `x_row` is from one row of x to the next.
+pub(super) fn plan(g: &Geometry, x_row: usize) -> Plan {
     let (h, w) = pooled_size(g);
-    Plan::cropped(g, (2 * h, 2 * w))
+    Plan::cropped(g, (2 * h, 2 * w)).of_rows(x_row)
 }
 
 /// Elements of t for an image.
 pub(super) fn kept_len(g: &Geometry) -> usize {
-    let plan = plan(g);
+    let plan = plan(g, g.size.1);
     g.filters * plan.h_out * plan.row
 }
 

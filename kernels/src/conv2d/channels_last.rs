@@ -10,14 +10,17 @@ pub(super) struct ChannelsLast {
     pub(super) g: Geometry,
     /// (H, W) with padding.
     pub(super) size: (usize, usize),
+    /// From one row of x to the next; W or more.
+    x_row: usize,
 }
 
 /// Elements behind an image: at least those of a vector.
 pub(super) const ROOM: usize = MAX_LANES;
 
 impl ChannelsLast {
-    pub(super) fn new(g: &Geometry) -> ChannelsLast {
-        ChannelsLast { g: *g, size: (g.size.0 + 2 * g.padding.0, g.size.1 + 2 * g.padding.1) }
+    pub(super) fn new(g: &Geometry, x_row: usize) -> ChannelsLast {
+        assert!(x_row >= g.size.1, "a row shorter than the image");
+        ChannelsLast { g: *g, size: (g.size.0 + 2 * g.padding.0, g.size.1 + 2 * g.padding.1), x_row }
     }
 
     /// Elements of a row.
@@ -40,14 +43,14 @@ impl ChannelsLast {
         if self.g.padding == (0, 0) { scratch::any(self.len()) } else { scratch::zeros(self.len()) }
     }
 
-    /// Writes image x (C, H, W); the padding is left as it is.
+    /// Writes image x, C planes of H rows of `x_row`; the padding is left as it is.
     pub(super) fn read<E: Element>(&self, x: &[E], image: &mut [E]) {
         dispatch(Read { last: self, x, image });
     }
 
-    /// Adds an image to dx (C, H, W), without the padding.
-    pub(super) fn add_to<E: Element>(&self, image: &[E], dx: &mut [E]) {
-        dispatch(AddTo { last: self, image, dx });
+    /// Writes an image to dx (C, H, W), without the padding, or adds it to what is there.
+    pub(super) fn give<E: Element>(&self, image: &[E], add: bool, dx: &mut [E]) {
+        dispatch(Give { last: self, image, add, dx });
     }
 
     /// Calls f(k, at) for every weight: it is number k of (C_out, C, K_h, K_w) and number `at` of (C_out, K_h, K_w, C).
@@ -87,14 +90,14 @@ impl<E: Element> Kernel<E> for Read<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd<E>>(self, s: S) {
-        let (channels, (h, w)) = (self.last.g.channels, self.last.g.size);
-        assert!(self.x.len() == channels * h * w);
+        let (channels, (h, w), x_row) = (self.last.g.channels, self.last.g.size, self.last.x_row);
+        assert!(self.x.len() == channels * h * x_row);
         for r in 0..h {
             let row = &mut self.image[self.last.start_of_row(r)..][..w * channels];
             if channels <= FEW {
                 for (q, pixel) in row.chunks_exact_mut(channels).enumerate() {
                     for (c, value) in pixel.iter_mut().enumerate() {
-                        *value = self.x[(c * h + r) * w + q];
+                        *value = self.x[(c * h + r) * x_row + q];
                     }
                 }
                 continue;
@@ -103,7 +106,7 @@ impl<E: Element> Kernel<E> for Read<'_, E> {
                 let mut square = [s.splat(E::ZERO); MAX_LANES];
                 for (i, vector) in square.iter_mut().enumerate().take(m) {
                     // SAFETY: n numbers of channel c + i are left in row r.
-                    *vector = unsafe { s.load_partial(self.x.as_ptr().add(((c + i) * h + r) * w + q), n) };
+                    *vector = unsafe { s.load_partial(self.x.as_ptr().add(((c + i) * h + r) * x_row + q), n) };
                 }
                 transpose(s, &mut square);
                 for (j, vector) in square.into_iter().enumerate().take(n) {
@@ -115,14 +118,15 @@ impl<E: Element> Kernel<E> for Read<'_, E> {
     }
 }
 
-/// See [`ChannelsLast::add_to`].
-struct AddTo<'a, E> {
+/// See [`ChannelsLast::give`].
+struct Give<'a, E> {
     last: &'a ChannelsLast,
     image: &'a [E],
+    add: bool,
     dx: &'a mut [E],
 }
 
-impl<E: Element> Kernel<E> for AddTo<'_, E> {
+impl<E: Element> Kernel<E> for Give<'_, E> {
     type Output = ();
 
     #[inline(always)]
@@ -134,7 +138,8 @@ impl<E: Element> Kernel<E> for AddTo<'_, E> {
             if channels <= FEW {
                 for (q, pixel) in row.chunks_exact(channels).enumerate() {
                     for (c, value) in pixel.iter().enumerate() {
-                        self.dx[(c * h + r) * w + q] += *value;
+                        let to = &mut self.dx[(c * h + r) * w + q];
+                        *to = if self.add { *to + *value } else { *value };
                     }
                 }
                 continue;
@@ -146,11 +151,14 @@ impl<E: Element> Kernel<E> for AddTo<'_, E> {
                     *vector = unsafe { s.load_partial(row.as_ptr().add((q + j) * channels + c), m) };
                 }
                 transpose(s, &mut square);
-                for (i, vector) in square.into_iter().enumerate().take(m) {
+                for (i, mut vector) in square.into_iter().enumerate().take(m) {
                     // SAFETY: n numbers of channel c + i are left in row r.
                     unsafe {
                         let to = self.dx.as_mut_ptr().add(((c + i) * h + r) * w + q);
-                        s.store_partial(to, n, s.add(s.load_partial(to, n), vector));
+                        if self.add {
+                            vector = s.add(s.load_partial(to, n), vector);
+                        }
+                        s.store_partial(to, n, vector);
                     }
                 }
             }

@@ -26,6 +26,8 @@ pub(super) struct Phases {
     rows: usize,
     /// Pixels in a row of a plane: from one row to the next.
     pub(super) row: usize,
+    /// From one row of the image to the next.
+    image_row: usize,
 }
 
 impl Phases {
@@ -33,7 +35,7 @@ impl Phases {
     pub(super) fn new(g: &Geometry, step: (usize, usize)) -> Phases {
         let rows = (g.size.0 + 2 * g.padding.0).div_ceil(step.0);
         let row = (g.size.1 + 2 * g.padding.1).div_ceil(step.1);
-        Phases { channels: g.channels, size: g.size, padding: g.padding, step, rows, row }
+        Phases { channels: g.channels, size: g.size, padding: g.padding, step, rows, row, image_row: g.size.1 }
     }
 
     /// Pixels of a plane.
@@ -56,7 +58,13 @@ impl Phases {
 
     /// Whether the planes are the image as it stands.
     pub(super) fn are_the_image(&self) -> bool {
-        self.step == (1, 1) && self.padding == (0, 0)
+        self.step == (1, 1) && self.padding == (0, 0) && self.image_row == self.size.1
+    }
+
+    /// The same for images in rows of `image_row`, of which the first W are the image.
+    pub(super) fn of_rows(self, image_row: usize) -> Phases {
+        assert!(image_row >= self.size.1, "a row shorter than the image");
+        Phases { image_row, ..self }
     }
 
     /// The same without the rows and columns of planes from (rows, row) on, which nobody asks for.
@@ -64,7 +72,7 @@ impl Phases {
         Phases { rows: self.rows.min(rows), row: self.row.min(row), ..self }
     }
 
-    /// The planes of image x (C, H, W), unless they are x itself.
+    /// The planes of image x (C, H, [`Phases::of_rows`]), unless they are x itself.
     pub(super) fn split<E: Element>(&self, x: &[E]) -> Option<scratch::Scratch<E>> {
         if self.are_the_image() {
             return None;
@@ -117,8 +125,9 @@ impl<E: Element> Kernel<E> for Split<'_, E> {
     fn run<S: Simd<E>>(self, s: S) {
         let phases = self.phases;
         let ((height, width), step) = (phases.size, phases.step.1);
-        for (c, image) in self.x.chunks_exact(height * width).enumerate() {
-            for (r, row) in image.chunks_exact(width).enumerate() {
+        for (c, image) in self.x.chunks_exact(height * phases.image_row).enumerate() {
+            for (r, row) in image.chunks_exact(phases.image_row).enumerate() {
+                let row = &row[..width];
                 let r = r + phases.padding.0;
                 if r / phases.step.0 >= phases.rows {
                     break;

@@ -37,6 +37,12 @@ impl Plan {
         Plan { g: *g, h_out, w_out, phases, row, band, offsets }
     }
 
+    /// The same for images in rows of `image_row`, of which the first W are the image.
+    pub(super) fn of_rows(mut self, image_row: usize) -> Plan {
+        self.phases = self.phases.of_rows(image_row);
+        self
+    }
+
     /// Positions of all output rows; but of the last only what is output.
     pub(super) fn len(&self) -> usize {
         (self.h_out - 1) * self.row + self.w_out

@@ -11,7 +11,7 @@ use super::averages::{self, AverageBackward, AverageForward};
 use super::backward::Work;
 use super::parts::in_parts;
 use super::plan::Plan;
-use super::windows::MaxForward;
+use super::windows::{self, MaxForward};
 use super::winners::{MaxBackward, MaxWork};
 use super::{Geometry, pooled_size};
 use crate::{Element, scratch};
@@ -42,18 +42,37 @@ impl Stage {
         self.geometry.filters * h * w
     }
 
-    /// Numbers and bytes that the way back needs of an image, beside y: t, or the winners.
+    /// S: from one row to the next of a y that another stage goes on with, and of the winners. Of each row the first
+    /// W_out / 2 count: closing the gaps is left to the last stage.
+    pub fn row(&self) -> usize {
+        match self.tail {
+            Tail::ReluMaxPool => windows::row(&self.geometry),
+            Tail::TanhAvgPool => pooled_size(&self.geometry).1,
+        }
+    }
+
+    /// Elements of such a y for an image: (C_out, H_out / 2, S).
+    pub fn inner_len(&self) -> usize {
+        self.geometry.filters * pooled_size(&self.geometry).0 * self.row()
+    }
+
+    /// Numbers and bytes that the way back needs of an image, beside y: t, or the winners in rows of S.
     pub fn kept_len(&self) -> (usize, usize) {
         match self.tail {
-            Tail::ReluMaxPool => (0, self.output_len()),
+            Tail::ReluMaxPool => (0, self.inner_len()),
             Tail::TanhAvgPool => (averages::kept_len(&self.geometry), 0),
         }
     }
 }
 
+/// From one row to the next of each stage's x.
+fn x_rows(stages: &[Stage]) -> impl Iterator<Item = usize> {
+    std::iter::once(stages[0].geometry.size.1).chain(stages.iter().map(Stage::row))
+}
+
 /// Where what a stage makes of a batch is kept. What is empty is not kept, but the last stage's y is what it is for.
 pub struct Made<'a, E> {
-    /// y, (N, C_out, H_out / 2, W_out / 2).
+    /// y, (N, C_out, H_out / 2, W_out / 2); before the last stage (N, C_out, H_out / 2, S), see [`Stage::row`].
     pub output: &'a mut [E],
     /// The numbers of [`Stage::kept_len`] for each image.
     pub values: &'a mut [E],
@@ -109,7 +128,8 @@ fn check<E: Element>(
         let kept = stage.kept_len();
         let last = count + 1 == stages.len();
         let fits = |len: usize, full: usize, empty: bool| len == images * full || (empty && len == 0);
-        assert!(fits(output, stage.output_len(), may_be_empty && !last), "conv_stack: y has another size");
+        let y = if last { stage.output_len() } else { stage.inner_len() };
+        assert!(fits(output, y, may_be_empty && !last), "conv_stack: y has another size");
         let others = fits(values, kept.0, may_be_empty) && fits(bytes, kept.1, may_be_empty);
         assert!(others, "conv_stack: a buffer has another size");
         count += 1;
@@ -133,10 +153,13 @@ pub fn conv_stack_forward<E: Element>(
     made: Vec<Made<'_, E>>,
 ) {
     check(stages, x, params, made.iter().map(Made::lengths), true);
-    let plans: Vec<Plan> = stages.iter().map(|stage| averages::plan(&stage.geometry)).collect();
-    let forward: Vec<Forward<'_, E>> = (stages.iter().zip(params).zip(&plans))
-        .map(|((stage, [weight, bias]), plan)| match stage.tail {
-            Tail::ReluMaxPool => Forward::Max(MaxForward::new(&stage.geometry, weight, bias)),
+    let plans = plans(stages);
+    let forward: Vec<Forward<'_, E>> = (stages.iter().zip(params).zip(x_rows(stages).zip(&plans)).enumerate())
+        .map(|(i, ((stage, [weight, bias]), (x_row, plan)))| match stage.tail {
+            Tail::ReluMaxPool => {
+                let dense = i + 1 == stages.len();
+                Forward::Max(MaxForward::new(&stage.geometry, x_row, weight, bias, dense))
+            }
             Tail::TanhAvgPool => Forward::Average(AverageForward::new(plan, weight, bias)),
         })
         .collect();
@@ -161,7 +184,7 @@ pub fn conv_stack_forward<E: Element>(
             let x = kept_before.unwrap_or(&before);
             let keeps = !made.output.is_empty();
             if !keeps {
-                y = scratch::any(stage.output_len());
+                y = scratch::any(stage.inner_len());
             }
             let output = if keeps { &mut *made.output } else { &mut y[..] };
             match forward {
@@ -175,6 +198,10 @@ pub fn conv_stack_forward<E: Element>(
             kept_before = keeps.then_some(made.output);
         }
     });
+}
+
+fn plans(stages: &[Stage]) -> Vec<Plan> {
+    stages.iter().zip(x_rows(stages)).map(|(stage, x_row)| averages::plan(&stage.geometry, x_row)).collect()
 }
 
 enum Backward<'a, E: Element> {
@@ -211,12 +238,14 @@ pub fn conv_stack_backward<E: Element>(
     let wanted =
         grad_params.into_iter().zip(&mut spares).map(|(grad, spare)| Some(grad.unwrap_or(spare))).collect();
     let with_input = grad_input.is_some();
-    let plans: Vec<Plan> = stages.iter().map(|stage| averages::plan(&stage.geometry)).collect();
-    let backward: Vec<Backward<'_, E>> = (stages.iter().zip(params).zip(&plans).enumerate())
-        .map(|(i, ((stage, [weight, _]), plan))| {
+    let plans = plans(stages);
+    let backward: Vec<Backward<'_, E>> = (stages.iter().zip(params).zip(x_rows(stages).zip(&plans)).enumerate())
+        .map(|(i, ((stage, [weight, _]), (x_row, plan)))| {
             let with_input = with_input || i > 0;
             match stage.tail {
-                Tail::ReluMaxPool => Backward::Max(MaxBackward::new(&stage.geometry, weight, with_input)),
+                Tail::ReluMaxPool => {
+                    Backward::Max(MaxBackward::new(&stage.geometry, x_row, weight, with_input))
+                }
                 Tail::TanhAvgPool => Backward::Average(AverageBackward::new(plan, weight, with_input)),
             }
         })
@@ -236,31 +265,34 @@ pub fn conv_stack_backward<E: Element>(
         // The gradient of what a stage made, and of what it was made from.
         let (mut from, mut to) = (scratch::any::<E>(widest), scratch::any::<E>(widest));
         for (index, n) in part.images.clone().enumerate() {
-            from[..last.output_len()]
-                .copy_from_slice(&grad_output[n * last.output_len()..][..last.output_len()]);
             for i in (0..stages.len()).rev() {
                 let (stage, g) = (&stages[i], &stages[i].geometry);
-                let x = if i == 0 { x } else { kept[i - 1].output };
-                let x = &x[n * g.image_len()..][..g.image_len()];
-                let dx = if i > 0 {
-                    to[..g.image_len()].fill(E::ZERO);
-                    &mut to[..g.image_len()]
+                let (x, x_len) =
+                    if i == 0 { (x, g.image_len()) } else { (kept[i - 1].output, stages[i - 1].inner_len()) };
+                let x = &x[n * x_len..][..x_len];
+                // The gradient of x is added to; that of what is between two stages is written.
+                let (dx, add) = if i > 0 {
+                    (&mut to[..g.image_len()], false)
                 } else if with_input {
-                    &mut part.input[index * g.image_len()..][..g.image_len()]
+                    (&mut part.input[index * g.image_len()..][..g.image_len()], true)
                 } else {
-                    &mut []
+                    (&mut [][..], true)
                 };
-                let dy = &from[..stage.output_len()];
+                let dy = if i + 1 == stages.len() { &grad_output[n * stage.output_len()..] } else { &from };
+                let dy = &dy[..stage.output_len()];
                 let (values, bytes) = stage.kept_len();
                 let [grad_weight, grad_bias] =
                     part.params.get_disjoint_mut([2 * i, 2 * i + 1]).expect("two of each stage");
                 match (&backward[i], &mut works[i]) {
                     (Backward::Max(backward), StageWork::Max(work)) => {
                         let winner = &kept[i].bytes[n * bytes..][..bytes];
-                        backward.image(x, winner, dy, work, grad_bias, dx);
+                        backward.image(x, winner, dy, work, grad_bias, (dx, add));
                     }
                     (Backward::Average(backward), StageWork::Average(work)) => {
                         let t = &kept[i].values[n * values..][..values];
+                        if !add {
+                            dx.fill(E::ZERO);
+                        }
                         backward.image(x, t, dy, work, [grad_weight, grad_bias], dx);
                     }
                     _ => unreachable!("each stage has its own buffers"),

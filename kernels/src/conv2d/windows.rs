@@ -32,38 +32,63 @@ pub(super) struct MaxForward<'a, E: Element> {
     bias: &'a [E],
     /// Rows of windows in a band.
     band: usize,
+    /// Whether y is in rows of W, and not in those of [`row`].
+    dense: bool,
+}
+
+/// S: from one row of windows to the next.
+pub(super) fn row(g: &Geometry) -> usize {
+    phases(g).row
+}
+
+fn phases(g: &Geometry) -> Phases {
+    let (h, w) = pooled_size(g);
+    Phases::new(g, (2, 2)).cropped(h + g.kernel.0 / 2, w + g.kernel.1 / 2)
 }
 
 impl<'a, E: Element> MaxForward<'a, E> {
-    pub(super) fn new(g: &Geometry, weight: &[E], bias: &'a [E]) -> MaxForward<'a, E> {
-        let (level, (h, w)) = (Level::current(), pooled_size(g));
-        let phases = Phases::new(g, (2, 2)).cropped(h + g.kernel.0 / 2, w + g.kernel.1 / 2);
+    /// `x_row` is from one row of x to the next.
+    pub(super) fn new(
+        g: &Geometry,
+        x_row: usize,
+        weight: &[E],
+        bias: &'a [E],
+        dense: bool,
+    ) -> MaxForward<'a, E> {
+        let (level, size) = (Level::current(), pooled_size(g));
+        let phases = phases(g).of_rows(x_row);
         let bank = Bank::new(level, g, &phases, weight);
-        MaxForward { level, size: (h, w), phases, bank, bias, band: even_bands(h, phases.row, BAND) }
+        MaxForward { level, size, phases, bank, bias, band: even_bands(size.0, phases.row, BAND), dense }
     }
 
-    /// `winner` is 0 to 3 in row order, 4 where the ReLU gave 0; nobody asks for it where it is empty. The first of
-    /// equals wins; a NaN passes, and so does one made of an infinity and its opposite in one window.
+    /// `winner`, in rows of S, is 0 to 3 in row order, 4 where the ReLU gave 0; nobody asks for it where it is empty.
+    /// The first of equals wins; a NaN passes, and so does one made of an infinity and its opposite in one window.
     pub(super) fn image(&self, x: &[E], y: &mut [E], winner: &mut [u8]) {
-        let (size, row, filters) = (self.size, self.phases.row, self.bank.filters);
-        let (h, w) = size;
-        assert!(y.len() == filters * h * w && (winner.is_empty() || winner.len() == y.len()));
-        let with_winners = !winner.is_empty();
+        let ((h, w), row, filters) = (self.size, self.phases.row, self.bank.filters);
+        let plane = h * row;
+        assert!(y.len() == filters * h * if self.dense { w } else { row });
+        assert!(winner.is_empty() || winner.len() == filters * plane);
         let planes = self.phases.split(x).expect("a step of 2");
         let columns = self.bank.columns(&planes, (h - 1) * row + w);
-        let tile_len = filters * self.band * row;
-        let mut tiles = scratch::any::<E>(if with_winners { 2 } else { 1 } * tile_len);
+        let mut tile = scratch::any::<E>(if self.dense { filters * self.band * row } else { 0 });
         let mut patches = scratch::any::<E>(self.bank.patches_len());
         for rows in bands(h, self.band) {
-            let len = (rows.len() - 1) * row + w;
-            let (largest, winners) = tiles.split_at_mut(tile_len);
-            let largest = &mut largest[..filters * len];
-            let winners = if with_winners { &mut winners[..filters * len] } else { &mut [] };
-            let columns = columns.window(rows.start * row, len);
+            let (start, len) = (rows.start * row, (rows.len() - 1) * row + w);
+            let columns = columns.window(start, len);
             let (bank, bias, patches) = (&self.bank, self.bias, &mut patches[..]);
-            E::dispatch_at(self.level, Windows { bank, columns, bias, patches, y: largest, winner: winners });
-            let tiles = (&*largest, &*winners);
-            E::dispatch_at(self.level, Compact { tiles, row, len, rows, size, y, winner });
+            let winner = if winner.is_empty() { &mut [] } else { &mut winner[start..] };
+            if !self.dense {
+                let (y, winner) = ((&mut y[start..], plane), (winner, plane));
+                E::dispatch_at(self.level, Windows { bank, columns, bias, patches, y, winner });
+                continue;
+            }
+            let (to, winner) = ((&mut tile[..], len), (winner, plane));
+            E::dispatch_at(self.level, Windows { bank, columns, bias, patches, y: to, winner });
+            for (o, from) in tile.chunks_exact(len).take(filters).enumerate() {
+                let (from, to) = ((from, row), (&mut y[(o * h + rows.start) * w..], w));
+                let count = rows.len();
+                E::dispatch_at(self.level, CopyRows { from, to, count, len: w, add: false });
+            }
         }
     }
 }
@@ -138,10 +163,10 @@ struct Windows<'a, E: Element> {
     bias: &'a [E],
     /// Room for transformed patches.
     patches: &'a mut [E],
-    /// (filter, window): the result.
-    y: &'a mut [E],
-    /// The same for the winners, as numbers; or empty.
-    winner: &'a mut [E],
+    /// (filter, window): the result, and from one filter to the next.
+    y: (&'a mut [E], usize),
+    /// The same for the winners; or empty.
+    winner: (&'a mut [u8], usize),
 }
 
 impl<E: Element> Kernel<E> for Windows<'_, E> {
@@ -154,11 +179,12 @@ impl<E: Element> Kernel<E> for Windows<'_, E> {
         // What the tiles rely on.
         assert!(self.columns.count() == corners * bank.depth && self.bias.len() == bank.filters);
         assert!(bank.packed.len() == bank.filters * bank.depth && self.patches.len() >= bank.patches_len());
-        assert!(self.y.len() == bank.filters * len && S::LANES <= MAX_LANES);
-        assert!(self.winner.is_empty() || self.winner.len() == self.y.len());
+        let fits = |room: usize, plane: usize| plane >= len && room >= (bank.filters - 1) * plane + len;
+        assert!(fits(self.y.0.len(), self.y.1) && S::LANES <= MAX_LANES);
+        assert!(self.winner.0.is_empty() || fits(self.winner.0.len(), self.winner.1));
         let whole = len / S::LANES * S::LANES;
         for p in (0..whole).step_by(S::LANES) {
-            if self.winner.is_empty() {
+            if self.winner.0.is_empty() {
                 self.vector::<S, false, false>(s, p, S::LANES);
             } else {
                 self.vector::<S, false, true>(s, p, S::LANES);
@@ -215,20 +241,25 @@ impl<E: Element> Windows<'_, E> {
                 corners::<E, S, M, PARTIAL>(s, &self.columns, packed.as_ptr(), (p, n))
             }
         };
-        let len = self.columns.len();
         for (c, o) in c.iter().zip(block) {
             let (y, winner) = largest_of_four(s, c, s.splat(self.bias[o]));
             // SAFETY: o is a filter and p + n <= len.
             unsafe {
-                let to_y = self.y.as_mut_ptr().add(o * len + p);
+                let to_y = self.y.0.as_mut_ptr().add(o * self.y.1 + p);
                 if PARTIAL { s.store_partial(to_y, n, y) } else { s.store(to_y, y) }
             }
             // Without them, the compiler drops what is done to find them.
-            if WINNERS && !self.winner.is_empty() {
-                // SAFETY: as above.
+            if WINNERS && !self.winner.0.is_empty() {
+                // SAFETY: as above; `bytes` takes a whole vector.
                 unsafe {
-                    let to_winner = self.winner.as_mut_ptr().add(o * len + p);
-                    if PARTIAL { s.store_partial(to_winner, n, winner) } else { s.store(to_winner, winner) }
+                    let to_winner = self.winner.0.as_mut_ptr().add(o * self.winner.1 + p);
+                    if PARTIAL {
+                        let mut bytes = [0; MAX_LANES];
+                        s.store_bytes(bytes.as_mut_ptr(), winner);
+                        to_winner.copy_from_nonoverlapping(bytes.as_ptr(), n);
+                    } else {
+                        s.store_bytes(to_winner, winner);
+                    }
                 }
             }
         }
@@ -283,51 +314,4 @@ fn largest_of_four<E: Element, S: Simd<E>>(s: S, c: &[S::V; 4], bias: S::V) -> (
     // A NaN may have lost above, but not in the sum.
     let sum = s.max(zero, s.add(s.add(c[0], c[1]), s.add(c[2], c[3])));
     (s.select_gt(sum, s.splat(-E::ONE), y, sum), winner)
-}
-
-/// Copies a band's windows to their places: from rows of S to rows of W.
-struct Compact<'a, E> {
-    /// Largest and winner, (filter, window).
-    tiles: (&'a [E], &'a [E]),
-    /// S, and windows of a filter.
-    row: usize,
-    len: usize,
-    /// The rows of windows that these are.
-    rows: Range<usize>,
-    /// (H, W) of y.
-    size: (usize, usize),
-    y: &'a mut [E],
-    winner: &'a mut [u8],
-}
-
-impl<E: Element> Kernel<E> for Compact<'_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd<E>>(self, s: S) {
-        let (h, w) = self.size;
-        for (o, largest) in self.tiles.0.chunks_exact(self.len).enumerate() {
-            let start = (o * h + self.rows.start) * w;
-            let to = (&mut self.y[start..], w);
-            CopyRows { from: (largest, self.row), to, count: self.rows.len(), len: w, add: false }.run(s);
-        }
-        for (o, winners) in self.tiles.1.chunks_exact(self.len).enumerate() {
-            for (i, at) in self.rows.clone().zip((0..).step_by(self.row)) {
-                let from = &winners[at..at + w];
-                let to = &mut self.winner[(o * h + i) * w..][..w];
-                let whole = w / S::LANES * S::LANES;
-                for p in (0..whole).step_by(S::LANES) {
-                    // SAFETY: a vector is left of both.
-                    unsafe { s.store_bytes(to.as_mut_ptr().add(p), s.load(from.as_ptr().add(p))) };
-                }
-                let mut bytes = [0; MAX_LANES];
-                // SAFETY: less than a vector is left; `bytes` takes a whole one.
-                unsafe {
-                    let rest = s.load_partial(from.as_ptr().add(whole), w - whole);
-                    s.store_bytes(bytes.as_mut_ptr(), rest);
-                }
-                to[whole..].copy_from_slice(&bytes[..w - whole]);
-            }
-        }
-    }
 }

@@ -15,7 +15,7 @@
 //! multiply-adds and the store of dx are all that is left.
 
 use super::channels_last::{ChannelsLast, ROOM};
-use super::{Geometry, NO_WINNER, pooled_size};
+use super::{Geometry, NO_WINNER, pooled_size, windows};
 use crate::map::{Identity, sum_chunk};
 use crate::simd::{Kernel, Level, Simd};
 use crate::{Element, scratch};
@@ -44,8 +44,9 @@ pub(super) struct MaxWork<E: Element> {
 }
 
 impl<E: Element> MaxBackward<E> {
-    pub(super) fn new(g: &Geometry, weight: &[E], with_input: bool) -> MaxBackward<E> {
-        let last = ChannelsLast::new(g);
+    /// `x_row` is from one row of x to the next.
+    pub(super) fn new(g: &Geometry, x_row: usize, weight: &[E], with_input: bool) -> MaxBackward<E> {
+        let last = ChannelsLast::new(g, x_row);
         let mut weight_last = scratch::any::<E>(g.weight_len());
         last.permute_weight(weight, &mut weight_last);
         let room = if with_input { BAND / 2 } else { BAND } / last.row();
@@ -62,7 +63,8 @@ impl<E: Element> MaxBackward<E> {
         }
     }
 
-    /// Adds db and dx (where it is not empty) of an image; dw to the part's sum.
+    /// Adds db of an image and writes dx (where it is not empty) or `add`s to it; dw is added to the part's sum.
+    /// `winner` is in rows of [`windows::row`](super::windows::row), `dy` in rows of W.
     pub(super) fn image(
         &self,
         x: &[E],
@@ -70,7 +72,7 @@ impl<E: Element> MaxBackward<E> {
         dy: &[E],
         work: &mut MaxWork<E>,
         grad_bias: &mut [E],
-        dx: &mut [E],
+        (dx, add): (&mut [E], bool),
     ) {
         self.last.read(x, &mut work.image);
         work.grad_image.fill(E::ZERO);
@@ -85,7 +87,7 @@ impl<E: Element> MaxBackward<E> {
         };
         E::dispatch_at(self.level, winners);
         if self.with_input {
-            self.last.add_to(&work.grad_image, dx);
+            self.last.give(&work.grad_image, add, dx);
         }
     }
 
@@ -124,11 +126,13 @@ impl<E: Element> List<E> {
         let (h, w) = pooled_size(&last.g);
         let (row, pixel) = (last.row(), last.g.channels);
         let corners = [0, pixel, row, row + pixel, 0, 0, 0, 0].map(|at| at as u32);
-        assert!(winner.len() == last.g.filters * h * w && grad_output.len() == winner.len());
-        assert!(self.places.len() > winner.len() && self.values.len() > winner.len());
+        let winner_row = windows::row(&last.g);
+        assert!(winner.len() == last.g.filters * h * winner_row && grad_output.len() == last.g.filters * h * w);
+        assert!(self.places.len() > grad_output.len() && self.values.len() > grad_output.len());
         let (places, values) = (self.places.as_mut_ptr(), self.values.as_mut_ptr());
         let mut count = 0;
-        for (at, (winner, grad)) in winner.chunks_exact(w).zip(grad_output.chunks_exact(w)).enumerate() {
+        let rows = winner.chunks_exact(winner_row).zip(grad_output.chunks_exact(w));
+        for (at, (winner, grad)) in rows.enumerate() {
             let (o, i) = (at / h, at % h);
             let mut place = (2 * i * row) as u32;
             for (&winner, &grad) in winner.iter().zip(grad) {
