@@ -10,7 +10,7 @@ use rayon::prelude::*;
 /// Images that are encoded at a time: few, so that they stay in the caches, but some for each thread. An embedding
 /// does not depend on its neighbours.
 fn batch() -> usize {
-    (4 * rayon::current_num_threads()).clamp(8, 64)
+    (8 * rayon::current_num_threads()).clamp(16, 64)
 }
 
 /// A Siamese model.

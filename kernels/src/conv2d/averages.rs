@@ -14,7 +14,7 @@
 //! t is kept for this, in rows of S: where the product puts it, nothing is moved.
 
 use super::backward::{Backward, Work};
-use super::plan::{Plan, bands, even_bands};
+use super::plan::{Layout, Plan, bands, even_bands};
 use super::{Geometry, pooled_size};
 use crate::map::{Identity, sum_chunk};
 use crate::simd::{Kernel, Level, Simd};
@@ -24,15 +24,15 @@ use crate::{Element, math, scratch};
 /// Positions in a band: a block's part of t stays in the first-level cache until it is pooled.
 const BAND: usize = 512;
 
-/// The plan of what is pooled: an odd last row or column is not. `x_row` is from one row of x to the next.
-pub(super) fn plan(g: &Geometry, x_row: usize) -> Plan {
+/// The plan of what is pooled: an odd last row or column is not. `x` is how x is written.
+pub(super) fn plan(g: &Geometry, x: Layout) -> Plan {
     let (h, w) = pooled_size(g);
-    Plan::cropped(g, (2 * h, 2 * w)).of_rows(x_row)
+    Plan::cropped(g, (2 * h, 2 * w)).of(x)
 }
 
 /// Elements of t for an image.
 pub(super) fn kept_len(g: &Geometry) -> usize {
-    let plan = plan(g, g.size.1);
+    let plan = plan(g, Layout::plain(g.size.0, g.size.1));
     g.filters * plan.h_out * plan.row
 }
 

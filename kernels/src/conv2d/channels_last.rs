@@ -2,6 +2,7 @@
 //! of K_w C numbers.
 
 use super::Geometry;
+use super::plan::Layout;
 use crate::simd::{Kernel, MAX_LANES, Simd, dispatch, transpose};
 use crate::{Element, scratch};
 
@@ -10,17 +11,16 @@ pub(super) struct ChannelsLast {
     pub(super) g: Geometry,
     /// (H, W) with padding.
     pub(super) size: (usize, usize),
-    /// From one row of x to the next; W or more.
-    x_row: usize,
+    /// How x is written.
+    x: Layout,
 }
 
 /// Elements behind an image: at least those of a vector.
 pub(super) const ROOM: usize = MAX_LANES;
 
 impl ChannelsLast {
-    pub(super) fn new(g: &Geometry, x_row: usize) -> ChannelsLast {
-        assert!(x_row >= g.size.1, "a row shorter than the image");
-        ChannelsLast { g: *g, size: (g.size.0 + 2 * g.padding.0, g.size.1 + 2 * g.padding.1), x_row }
+    pub(super) fn new(g: &Geometry, x: Layout) -> ChannelsLast {
+        ChannelsLast { g: *g, size: (g.size.0 + 2 * g.padding.0, g.size.1 + 2 * g.padding.1), x }
     }
 
     /// Elements of a row.
@@ -43,7 +43,7 @@ impl ChannelsLast {
         if self.g.padding == (0, 0) { scratch::any(self.len()) } else { scratch::zeros(self.len()) }
     }
 
-    /// Writes image x, C planes of H rows of `x_row`; the padding is left as it is.
+    /// Writes image x; the padding is left as it is.
     pub(super) fn read<E: Element>(&self, x: &[E], image: &mut [E]) {
         dispatch(Read { last: self, x, image });
     }
@@ -90,14 +90,14 @@ impl<E: Element> Kernel<E> for Read<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd<E>>(self, s: S) {
-        let (channels, (h, w), x_row) = (self.last.g.channels, self.last.g.size, self.last.x_row);
-        assert!(self.x.len() == channels * h * x_row);
+        let (channels, (h, w), x) = (self.last.g.channels, self.last.g.size, self.last.x);
+        assert!(self.x.len() == channels * x.plane && (0..h).all(|r| x.start(r) + w <= x.plane));
         for r in 0..h {
             let row = &mut self.image[self.last.start_of_row(r)..][..w * channels];
             if channels <= FEW {
                 for (q, pixel) in row.chunks_exact_mut(channels).enumerate() {
                     for (c, value) in pixel.iter_mut().enumerate() {
-                        *value = self.x[(c * h + r) * x_row + q];
+                        *value = self.x[c * x.plane + x.start(r) + q];
                     }
                 }
                 continue;
@@ -105,8 +105,9 @@ impl<E: Element> Kernel<E> for Read<'_, E> {
             for (q, n, c, m) in squares::<E, S>(w, channels) {
                 let mut square = [s.splat(E::ZERO); MAX_LANES];
                 for (i, vector) in square.iter_mut().enumerate().take(m) {
+                    let at = (c + i) * x.plane + x.start(r) + q;
                     // SAFETY: n numbers of channel c + i are left in row r.
-                    *vector = unsafe { s.load_partial(self.x.as_ptr().add(((c + i) * h + r) * x_row + q), n) };
+                    *vector = unsafe { s.load_partial(self.x.as_ptr().add(at), n) };
                 }
                 transpose(s, &mut square);
                 for (j, vector) in square.into_iter().enumerate().take(n) {

@@ -10,6 +10,7 @@
 //! ordered (row phase, column phase, channel).
 
 use super::Geometry;
+use super::plan::Layout;
 use crate::simd::{Kernel, Simd, dispatch};
 use crate::{Element, scratch};
 
@@ -26,8 +27,8 @@ pub(super) struct Phases {
     rows: usize,
     /// Pixels in a row of a plane: from one row to the next.
     pub(super) row: usize,
-    /// From one row of the image to the next.
-    image_row: usize,
+    /// How the image is written.
+    x: Layout,
 }
 
 impl Phases {
@@ -35,7 +36,15 @@ impl Phases {
     pub(super) fn new(g: &Geometry, step: (usize, usize)) -> Phases {
         let rows = (g.size.0 + 2 * g.padding.0).div_ceil(step.0);
         let row = (g.size.1 + 2 * g.padding.1).div_ceil(step.1);
-        Phases { channels: g.channels, size: g.size, padding: g.padding, step, rows, row, image_row: g.size.1 }
+        Phases {
+            channels: g.channels,
+            size: g.size,
+            padding: g.padding,
+            step,
+            rows,
+            row,
+            x: Layout::plain(g.size.0, g.size.1),
+        }
     }
 
     /// Pixels of a plane.
@@ -58,13 +67,18 @@ impl Phases {
 
     /// Whether the planes are the image as it stands.
     pub(super) fn are_the_image(&self) -> bool {
-        self.step == (1, 1) && self.padding == (0, 0) && self.image_row == self.size.1
+        self.step == (1, 1) && self.padding == (0, 0) && self.x == Layout::plain(self.size.0, self.size.1)
     }
 
-    /// The same for images in rows of `image_row`, of which the first W are the image.
-    pub(super) fn of_rows(self, image_row: usize) -> Phases {
-        assert!(image_row >= self.size.1, "a row shorter than the image");
-        Phases { image_row, ..self }
+    /// The same for images that are written in this way.
+    pub(super) fn of(self, x: Layout) -> Phases {
+        Phases { x, ..self }
+    }
+
+    /// Where the numbers of the patches of `side` x `side` begin: (channel, row, column).
+    pub(super) fn patches(&self, side: usize) -> Vec<usize> {
+        let count = self.channels * side * side;
+        (0..count).map(|k| self.offset(k / side / side, k / side % side, k % side)).collect()
     }
 
     /// The same without the rows and columns of planes from (rows, row) on, which nobody asks for.
@@ -72,14 +86,19 @@ impl Phases {
         Phases { rows: self.rows.min(rows), row: self.row.min(row), ..self }
     }
 
-    /// The planes of image x (C, H, [`Phases::of_rows`]), unless they are x itself.
+    /// The same with planes of this size: zeros behind the image, or without rows and columns that nobody asks for.
+    pub(super) fn resized(self, rows: usize, row: usize) -> Phases {
+        Phases { rows, row, ..self }
+    }
+
+    /// The planes of image x, C planes of [`Phases::of`], unless they are x itself.
     pub(super) fn split<E: Element>(&self, x: &[E]) -> Option<scratch::Scratch<E>> {
         if self.are_the_image() {
             return None;
         }
         let mut planes = scratch::any::<E>(self.len());
-        let uneven = !self.size.0.is_multiple_of(self.step.0) || !self.size.1.is_multiple_of(self.step.1);
-        if self.padding != (0, 0) || uneven {
+        let beyond = self.rows * self.step.0 > self.size.0 || self.row * self.step.1 > self.size.1;
+        if self.padding != (0, 0) || beyond {
             planes.fill(E::ZERO);
         }
         dispatch(Split { phases: self, x, planes: &mut planes });
@@ -125,35 +144,44 @@ impl<E: Element> Kernel<E> for Split<'_, E> {
     fn run<S: Simd<E>>(self, s: S) {
         let phases = self.phases;
         let ((height, width), step) = (phases.size, phases.step.1);
-        for (c, image) in self.x.chunks_exact(height * phases.image_row).enumerate() {
-            for (r, row) in image.chunks_exact(phases.image_row).enumerate() {
-                let row = &row[..width];
-                let r = r + phases.padding.0;
-                if r / phases.step.0 >= phases.rows {
+        // Where column `first` of a phase's first row goes, and how many more of its phase.
+        let place = |c: usize, phase: usize, first: usize| {
+            let column = first + phases.padding.1;
+            let room = phases.row.saturating_sub(column / step);
+            (phases.offset(c, phase, column), (width - first).div_ceil(step).min(room))
+        };
+        for at in 0..phases.channels * phases.step.0 {
+            let (c, phase) = (at / phases.step.0, at % phases.step.0);
+            let image = &self.x[c * phases.x.plane..][..phases.x.plane];
+            let dealt = width >= step && (step == 2 || step == 4);
+            let places: [_; 4] =
+                std::array::from_fn(
+                    |first| if first < step.min(width) { place(c, phase, first) } else { (0, 0) },
+                );
+            for i in 0..phases.rows {
+                let Some(r) = (i * phases.step.0 + phase).checked_sub(phases.padding.0) else { continue };
+                if r >= height {
                     break;
                 }
-                // Where column `first` of the row goes, and how many more of its phase.
-                let place = |first: usize| {
-                    let column = first + phases.padding.1;
-                    let room = phases.row.saturating_sub(column / step);
-                    (phases.offset(c, r, column), (width - first).div_ceil(step).min(room))
-                };
-                if step == 2 && width > 1 {
-                    let to = [place(0), place(1)];
-                    assert!(
-                        to.iter()
-                            .all(|(at, count)| at + count <= self.planes.len() && *count <= width / 2 + 1)
-                    );
-                    // SAFETY: the assertion.
-                    unsafe { deal(s, row, self.planes.as_mut_ptr(), to) };
+                let row = &image[phases.x.start(r)..][..width];
+                if !dealt {
+                    for first in 0..step.min(width) {
+                        let (start, count) = place(c, phase, first);
+                        let to = &mut self.planes[start + i * phases.row..][..count];
+                        for (to, value) in to.iter_mut().zip(row[first..].iter().step_by(step)) {
+                            *to = *value;
+                        }
+                    }
                     continue;
                 }
-                for first in 0..step.min(width) {
-                    let (at, count) = place(first);
-                    for (to, value) in
-                        self.planes[at..at + count].iter_mut().zip(row[first..].iter().step_by(step))
-                    {
-                        *to = *value;
+                let to = places.map(|(start, count)| (start + i * phases.row, count));
+                assert!(to.iter().all(|(start, count)| *count == 0 || start + count <= self.planes.len()));
+                // SAFETY: the assertion.
+                unsafe {
+                    if step == 2 {
+                        deal::<E, S, 2>(s, row, self.planes.as_mut_ptr(), to);
+                    } else {
+                        deal::<E, S, 4>(s, row, self.planes.as_mut_ptr(), to);
                     }
                 }
             }
@@ -161,26 +189,39 @@ impl<E: Element> Kernel<E> for Split<'_, E> {
     }
 }
 
-/// Deals a row to two: each (start, count) in `to` gets every other number.
+/// Deals a row to W = 2 or 4: each of the first W (start, count) in `to` gets every W-th number.
 ///
 /// # Safety
 /// Each start..start + count is writable.
 #[inline(always)]
-unsafe fn deal<E: Element, S: Simd<E>>(s: S, row: &[E], to: *mut E, [even, odd]: [(usize, usize); 2]) {
+unsafe fn deal<E: Element, S: Simd<E>, const W: usize>(
+    s: S,
+    row: &[E],
+    to: *mut E,
+    places: [(usize, usize); 4],
+) {
     let mut at = 0;
-    while 2 * at < row.len() {
-        let left = row.len() - 2 * at;
-        let from = row.as_ptr().wrapping_add(2 * at);
-        let second = left.saturating_sub(S::LANES).min(S::LANES);
-        // SAFETY: what is left of the row is read, and of each target written, at most.
-        unsafe {
-            let a = s.load_partial(from, left.min(S::LANES));
-            let b = s.load_partial(from.wrapping_add(S::LANES), second);
-            let (evens, odds) = s.deinterleave(a, b);
-            for ((start, count), values) in [(even, evens), (odd, odds)] {
-                let n = count.saturating_sub(at).min(S::LANES);
-                s.store_partial(to.wrapping_add(start + at), n, values);
-            }
+    while W * at < row.len() {
+        let left = row.len() - W * at;
+        let from = row.as_ptr().wrapping_add(W * at);
+        let mut dealt = [s.splat(E::ZERO); 4];
+        for (i, vector) in dealt.iter_mut().enumerate().take(W) {
+            let n = left.saturating_sub(i * S::LANES).min(S::LANES);
+            // SAFETY: n numbers of the row are left there.
+            *vector = unsafe { s.load_partial(from.wrapping_add(i * S::LANES), n) };
+        }
+        let [a, b, c, d] = dealt;
+        let (even, odd) = s.deinterleave(a, b);
+        dealt = [even, odd, c, d];
+        if W == 4 {
+            let (evens, odds) = s.deinterleave(c, d);
+            let ((first, third), (second, fourth)) = (s.deinterleave(even, evens), s.deinterleave(odd, odds));
+            dealt = [first, second, third, fourth];
+        }
+        for ((start, count), values) in places.into_iter().zip(dealt).take(W) {
+            let n = count.saturating_sub(at).min(S::LANES);
+            // SAFETY: this function's contract.
+            unsafe { s.store_partial(to.wrapping_add(start + at), n, values) };
         }
         at += S::LANES;
     }

@@ -8,11 +8,12 @@
 //! Here is the famous flip after all: filters turned by half a circle, channels and filters in each other's place, and
 //! as much padding as makes the full convolution.
 
+use super::Geometry;
 use super::averages::store_pair;
 use super::phases::Phases;
 use super::plan::{bands, even_bands};
-use super::windows::{BAND, Bank};
-use super::{Geometry, winograd};
+use super::windows::BAND;
+use super::winograd::{self, TWO, Two};
 use crate::simd::{Kernel, Level, MAX_LANES, Simd};
 use crate::tile::{CopyRows, Rows, blocks};
 use crate::{Element, scratch};
@@ -102,6 +103,49 @@ impl<E: Element> Squares<E> {
     }
 }
 
+/// The largest M of the tiles: 4 M sums, the vectors of the image and one weight have to fit in the registers. With few
+/// channels the sums are soon done, and keeping the outputs in registers beside them counts for more.
+fn block_height(level: Level, g: &Geometry) -> usize {
+    match level {
+        Level::Avx512 if g.channels <= 4 => 3,
+        Level::Avx512 => 6,
+        Level::Avx2 => 3,
+        Level::Portable => 1,
+    }
+}
+
+/// The filters as the tiles read them, and where the numbers that they meet begin in the planes.
+struct Bank<E: Element> {
+    height: usize,
+    filters: usize,
+    /// Numbers of a filter in `packed`.
+    depth: usize,
+    packed: scratch::Scratch<E>,
+    /// (channel, row, column) of a patch.
+    offsets: Vec<usize>,
+}
+
+impl<E: Element> Bank<E> {
+    fn new(level: Level, g: &Geometry, phases: &Phases, weight: &[E]) -> Bank<E> {
+        let (height, filters, depth) = (block_height(level, g), g.filters, g.channels * TWO * TWO);
+        let packed = winograd::transform_filters::<E, Two, TWO>(g, weight, blocks(height, filters));
+        Bank { height, filters, depth, packed, offsets: phases.patches(TWO) }
+    }
+
+    fn columns<'a>(&'a self, planes: &'a [E], len: usize) -> Rows<'a, E> {
+        Rows::new(planes, &self.offsets, len)
+    }
+
+    /// Elements of the transformed patches of the widest vector.
+    fn patches_len(&self) -> usize {
+        self.depth * MAX_LANES
+    }
+
+    fn block(&self, block: &Range<usize>) -> &[E] {
+        &self.packed[block.start * self.depth..block.end * self.depth]
+    }
+}
+
 /// A band of squares, all filters.
 struct Band<'a, E: Element> {
     bank: &'a Bank<E>,
@@ -121,17 +165,17 @@ impl<E: Element> Kernel<E> for Band<'_, E> {
         let (bank, len) = (self.bank, self.columns.len());
         // What the tiles rely on.
         assert!(self.columns.count() == bank.depth && self.patches.len() >= bank.patches_len());
-        assert!(bank.packed.len() == bank.filters * bank.depth && bank.by_winograd && S::LANES <= MAX_LANES);
+        assert!(bank.packed.len() == bank.filters * bank.depth && S::LANES <= MAX_LANES);
         assert!(self.y.len() == bank.filters * 4 * len && self.bias.is_none_or(|b| b.len() == bank.filters));
         for p in (0..len).step_by(S::LANES) {
             let n = (len - p).min(S::LANES);
-            let v = self.patches.as_mut_ptr();
+            let v = (self.patches.as_mut_ptr(), bank.depth / TWO * S::LANES);
             // SAFETY: p + n <= len, and there is room for the patches.
             unsafe {
                 if n == S::LANES {
-                    winograd::transform_patches::<E, S, false>(s, &self.columns, (p, n), v);
+                    winograd::transform_patches::<E, S, Two, TWO, false>(s, &self.columns, (p, n), v);
                 } else {
-                    winograd::transform_patches::<E, S, true>(s, &self.columns, (p, n), v);
+                    winograd::transform_patches::<E, S, Two, TWO, true>(s, &self.columns, (p, n), v);
                 }
             }
             for block in blocks(bank.height, bank.filters) {
@@ -157,7 +201,7 @@ impl<E: Element> Band<'_, E> {
     fn tile<S: Simd<E>, const M: usize>(&mut self, s: S, block: Range<usize>, p: usize, n: usize) {
         let packed = self.bank.block(&block);
         assert!(packed.len() == M * self.bank.depth);
-        let channels = self.bank.depth / winograd::PATCH;
+        let channels = self.bank.depth / (TWO * TWO);
         // SAFETY: `run` and this assertion have checked the sizes.
         let c = unsafe { winograd::outputs::<E, S, M>(s, channels, packed.as_ptr(), self.patches.as_ptr()) };
         let len = self.columns.len();

@@ -10,7 +10,8 @@
 use super::averages::{self, AverageBackward, AverageForward};
 use super::backward::Work;
 use super::parts::in_parts;
-use super::plan::Plan;
+use super::plan::{Layout, Plan};
+use super::quads::{self, QuadForward};
 use super::windows::{self, MaxForward};
 use super::winners::{MaxBackward, MaxWork};
 use super::{Geometry, pooled_size};
@@ -42,21 +43,28 @@ impl Stage {
         self.geometry.filters * h * w
     }
 
-    /// S: from one row to the next of a y that another stage goes on with, and of the winners. Of each row the first
-    /// W_out / 2 count: closing the gaps is left to the last stage.
-    pub fn row(&self) -> usize {
+    /// How a y that another stage goes on with is written, and the winners: putting them in order is left to the last
+    /// stage.
+    fn layout(&self) -> Layout {
+        let g = &self.geometry;
         match self.tail {
-            Tail::ReluMaxPool => windows::row(&self.geometry),
-            Tail::TanhAvgPool => pooled_size(&self.geometry).1,
+            Tail::ReluMaxPool if quads::fits(g) => quads::layout(g),
+            Tail::ReluMaxPool => windows::layout(g),
+            Tail::TanhAvgPool => Layout::plain(pooled_size(g).0, pooled_size(g).1),
         }
     }
 
-    /// Elements of such a y for an image: (C_out, H_out / 2, S).
-    pub fn inner_len(&self) -> usize {
-        self.geometry.filters * pooled_size(&self.geometry).0 * self.row()
+    /// Where (i, j) of plane `plane` of (N C_out) stands in a y that another stage goes on with, and in the winners.
+    pub fn inner_place(&self, plane: usize, i: usize, j: usize) -> usize {
+        plane * self.layout().plane + self.layout().start(i) + j
     }
 
-    /// Numbers and bytes that the way back needs of an image, beside y: t, or the winners in rows of S.
+    /// Elements of such a y for an image.
+    pub fn inner_len(&self) -> usize {
+        self.geometry.filters * self.layout().plane
+    }
+
+    /// Numbers and bytes that the way back needs of an image, beside y: t, or the winners.
     pub fn kept_len(&self) -> (usize, usize) {
         match self.tail {
             Tail::ReluMaxPool => (0, self.inner_len()),
@@ -65,14 +73,15 @@ impl Stage {
     }
 }
 
-/// From one row to the next of each stage's x.
-fn x_rows(stages: &[Stage]) -> impl Iterator<Item = usize> {
-    std::iter::once(stages[0].geometry.size.1).chain(stages.iter().map(Stage::row))
+/// How each stage's x is written.
+fn inputs(stages: &[Stage]) -> impl Iterator<Item = Layout> {
+    let (h, w) = stages[0].geometry.size;
+    std::iter::once(Layout::plain(h, w)).chain(stages.iter().map(Stage::layout))
 }
 
 /// Where what a stage makes of a batch is kept. What is empty is not kept, but the last stage's y is what it is for.
 pub struct Made<'a, E> {
-    /// y, (N, C_out, H_out / 2, W_out / 2); before the last stage (N, C_out, H_out / 2, S), see [`Stage::row`].
+    /// y, (N, C_out, H_out / 2, W_out / 2); before the last stage see [`Stage::inner_place`].
     pub output: &'a mut [E],
     /// The numbers of [`Stage::kept_len`] for each image.
     pub values: &'a mut [E],
@@ -142,6 +151,7 @@ fn check<E: Element>(
 
 enum Forward<'a, E: Element> {
     Max(MaxForward<'a, E>),
+    Quads(QuadForward<'a, E>),
     Average(AverageForward<'a, E>),
 }
 
@@ -154,15 +164,20 @@ pub fn conv_stack_forward<E: Element>(
 ) {
     check(stages, x, params, made.iter().map(Made::lengths), true);
     let plans = plans(stages);
-    let forward: Vec<Forward<'_, E>> = (stages.iter().zip(params).zip(x_rows(stages).zip(&plans)).enumerate())
-        .map(|(i, ((stage, [weight, bias]), (x_row, plan)))| match stage.tail {
-            Tail::ReluMaxPool => {
-                let dense = i + 1 == stages.len();
-                Forward::Max(MaxForward::new(&stage.geometry, x_row, weight, bias, dense))
-            }
-            Tail::TanhAvgPool => Forward::Average(AverageForward::new(plan, weight, bias)),
-        })
-        .collect();
+    let forward: Vec<Forward<'_, E>> =
+        (stages.iter().zip(params).zip(inputs(stages).zip(&plans)).enumerate())
+            .map(|(i, ((stage, [weight, bias]), (x, plan)))| match stage.tail {
+                Tail::ReluMaxPool => {
+                    let (g, dense) = (&stage.geometry, i + 1 == stages.len());
+                    if quads::fits(g) {
+                        Forward::Quads(QuadForward::new(g, x, weight, bias, dense))
+                    } else {
+                        Forward::Max(MaxForward::new(g, x, weight, bias, dense))
+                    }
+                }
+                Tail::TanhAvgPool => Forward::Average(AverageForward::new(plan, weight, bias)),
+            })
+            .collect();
     // Every stage's part for each image.
     let images = stages[0].geometry.images;
     let mut parts: Vec<Vec<Made<'_, E>>> = (0..images).map(|_| Vec::with_capacity(stages.len())).collect();
@@ -189,6 +204,7 @@ pub fn conv_stack_forward<E: Element>(
             let output = if keeps { &mut *made.output } else { &mut y[..] };
             match forward {
                 Forward::Max(forward) => forward.image(x, output, made.bytes),
+                Forward::Quads(forward) => forward.image(x, output, made.bytes),
                 Forward::Average(forward) if made.values.is_empty() => {
                     forward.image(x, output, &mut scratch::any(stage.kept_len().0));
                 }
@@ -201,7 +217,7 @@ pub fn conv_stack_forward<E: Element>(
 }
 
 fn plans(stages: &[Stage]) -> Vec<Plan> {
-    stages.iter().zip(x_rows(stages)).map(|(stage, x_row)| averages::plan(&stage.geometry, x_row)).collect()
+    stages.iter().zip(inputs(stages)).map(|(stage, x)| averages::plan(&stage.geometry, x)).collect()
 }
 
 enum Backward<'a, E: Element> {
@@ -239,17 +255,21 @@ pub fn conv_stack_backward<E: Element>(
         grad_params.into_iter().zip(&mut spares).map(|(grad, spare)| Some(grad.unwrap_or(spare))).collect();
     let with_input = grad_input.is_some();
     let plans = plans(stages);
-    let backward: Vec<Backward<'_, E>> = (stages.iter().zip(params).zip(x_rows(stages).zip(&plans)).enumerate())
-        .map(|(i, ((stage, [weight, _]), (x_row, plan)))| {
-            let with_input = with_input || i > 0;
-            match stage.tail {
-                Tail::ReluMaxPool => {
-                    Backward::Max(MaxBackward::new(&stage.geometry, x_row, weight, with_input))
-                }
-                Tail::TanhAvgPool => Backward::Average(AverageBackward::new(plan, weight, with_input)),
+    let backward: Vec<Backward<'_, E>> = (stages
+        .iter()
+        .zip(params)
+        .zip(inputs(stages).zip(&plans))
+        .enumerate())
+    .map(|(i, ((stage, [weight, _]), (x, plan)))| {
+        let with_input = with_input || i > 0;
+        match stage.tail {
+            Tail::ReluMaxPool => {
+                Backward::Max(MaxBackward::new(&stage.geometry, [x, stage.layout()], weight, with_input))
             }
-        })
-        .collect();
+            Tail::TanhAvgPool => Backward::Average(AverageBackward::new(plan, weight, with_input)),
+        }
+    })
+    .collect();
     in_parts(first.images, 1, grad_input, wanted, |mut part| {
         assert!(
             part.params.iter().zip(&lengths).all(|(sum, len)| sum.len() == *len),

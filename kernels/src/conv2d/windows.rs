@@ -9,11 +9,11 @@
 //! A tile keeps the four convolutions of M filters and a vector of windows in registers until their largest is
 //! known; no row of the convolution is ever stored. For this the image is cut into 2 x 2 [`Phases`]: where window
 //! (i, j) is the vector's lane i S + j, what weight (u, v) meets at the window's corner (a, b) is one stretch of the
-//! plane of (a + u, b + v). Filters of 3 x 3 go by way of [`winograd`].
+//! plane of (a + u, b + v). Filters of 3 x 3 go by another way: [`super::quads`].
 
 use super::phases::Phases;
-use super::plan::{bands, even_bands, taps};
-use super::{Geometry, NO_WINNER, pooled_size, winograd};
+use super::plan::{Layout, bands, even_bands, taps};
+use super::{Geometry, NO_WINNER, pooled_size};
 use crate::simd::{Kernel, Level, MAX_LANES, Simd};
 use crate::tile::{CopyRows, Rows, blocks, pack};
 use crate::{Element, scratch};
@@ -32,13 +32,13 @@ pub(super) struct MaxForward<'a, E: Element> {
     bias: &'a [E],
     /// Rows of windows in a band.
     band: usize,
-    /// Whether y is in rows of W, and not in those of [`row`].
+    /// Whether y is in rows of W, and not as [`layout`] says.
     dense: bool,
 }
 
-/// S: from one row of windows to the next.
-pub(super) fn row(g: &Geometry) -> usize {
-    phases(g).row
+/// How y, for another stage, and the winners are written.
+pub(super) fn layout(g: &Geometry) -> Layout {
+    Layout::plain(pooled_size(g).0, phases(g).row)
 }
 
 fn phases(g: &Geometry) -> Phases {
@@ -47,21 +47,21 @@ fn phases(g: &Geometry) -> Phases {
 }
 
 impl<'a, E: Element> MaxForward<'a, E> {
-    /// `x_row` is from one row of x to the next.
+    /// `x` is how x is written.
     pub(super) fn new(
         g: &Geometry,
-        x_row: usize,
+        x: Layout,
         weight: &[E],
         bias: &'a [E],
         dense: bool,
     ) -> MaxForward<'a, E> {
         let (level, size) = (Level::current(), pooled_size(g));
-        let phases = phases(g).of_rows(x_row);
+        let phases = phases(g).of(x);
         let bank = Bank::new(level, g, &phases, weight);
         MaxForward { level, size, phases, bank, bias, band: even_bands(size.0, phases.row, BAND), dense }
     }
 
-    /// `winner`, in rows of S, is 0 to 3 in row order, 4 where the ReLU gave 0; nobody asks for it where it is empty.
+    /// `winner` is 0 to 3 in row order, 4 where the ReLU gave 0; nobody asks for it where it is empty.
     /// The first of equals wins; a NaN passes, and so does one made of an infinity and its opposite in one window.
     pub(super) fn image(&self, x: &[E], y: &mut [E], winner: &mut [u8]) {
         let ((h, w), row, filters) = (self.size, self.phases.row, self.bank.filters);
@@ -71,19 +71,18 @@ impl<'a, E: Element> MaxForward<'a, E> {
         let planes = self.phases.split(x).expect("a step of 2");
         let columns = self.bank.columns(&planes, (h - 1) * row + w);
         let mut tile = scratch::any::<E>(if self.dense { filters * self.band * row } else { 0 });
-        let mut patches = scratch::any::<E>(self.bank.patches_len());
         for rows in bands(h, self.band) {
             let (start, len) = (rows.start * row, (rows.len() - 1) * row + w);
             let columns = columns.window(start, len);
-            let (bank, bias, patches) = (&self.bank, self.bias, &mut patches[..]);
+            let (bank, bias) = (&self.bank, self.bias);
             let winner = if winner.is_empty() { &mut [] } else { &mut winner[start..] };
             if !self.dense {
                 let (y, winner) = ((&mut y[start..], plane), (winner, plane));
-                E::dispatch_at(self.level, Windows { bank, columns, bias, patches, y, winner });
+                E::dispatch_at(self.level, Windows { bank, columns, bias, y, winner });
                 continue;
             }
             let (to, winner) = ((&mut tile[..], len), (winner, plane));
-            E::dispatch_at(self.level, Windows { bank, columns, bias, patches, y: to, winner });
+            E::dispatch_at(self.level, Windows { bank, columns, bias, y: to, winner });
             for (o, from) in tile.chunks_exact(len).take(filters).enumerate() {
                 let (from, to) = ((from, row), (&mut y[(o * h + rows.start) * w..], w));
                 let count = rows.len();
@@ -93,11 +92,9 @@ impl<'a, E: Element> MaxForward<'a, E> {
     }
 }
 
-/// The largest M of the tiles: 4 M sums, the vectors of the image and one weight have to fit in the registers. With few
-/// channels the sums are soon done, and keeping the outputs in registers beside them counts for more.
-fn block_height(level: Level, g: &Geometry) -> usize {
+/// The largest M of the tiles: 4 M sums, four vectors of the image and one weight have to fit in the registers.
+fn block_height(level: Level) -> usize {
     match level {
-        Level::Avx512 if g.kernel == (3, 3) && g.channels <= 4 => 3,
         Level::Avx512 => 6,
         Level::Avx2 => 3,
         Level::Portable => 1,
@@ -105,54 +102,30 @@ fn block_height(level: Level, g: &Geometry) -> usize {
 }
 
 /// The filters as the tiles read them, and where the numbers that they meet begin in the planes.
-pub(super) struct Bank<E: Element> {
-    pub(super) height: usize,
-    pub(super) filters: usize,
+struct Bank<E: Element> {
+    height: usize,
+    filters: usize,
     /// Numbers of a filter in `packed`.
-    pub(super) depth: usize,
-    pub(super) packed: scratch::Scratch<E>,
-    /// By Winograd's way: (channel, row, column) of a patch. Else (channel, u, v) of each of the four corners.
-    pub(super) offsets: Vec<usize>,
-    pub(super) by_winograd: bool,
+    depth: usize,
+    packed: scratch::Scratch<E>,
+    /// (channel, u, v) of each of the four corners.
+    offsets: Vec<usize>,
 }
 
 impl<E: Element> Bank<E> {
-    pub(super) fn new(level: Level, g: &Geometry, phases: &Phases, weight: &[E]) -> Bank<E> {
-        let (height, filters, by_winograd) = (block_height(level, g), g.filters, g.kernel == (3, 3));
-        if by_winograd {
-            let packed = winograd::transform_filters(g, weight, blocks(height, filters));
-            let depth = g.channels * winograd::PATCH;
-            let at = |k: usize| phases.offset(k / winograd::PATCH, k / 4 % 4, k % 4);
-            return Bank {
-                height,
-                filters,
-                depth,
-                packed,
-                offsets: (0..depth).map(at).collect(),
-                by_winograd,
-            };
-        }
-        let depth = g.depth();
+    fn new(level: Level, g: &Geometry, phases: &Phases, weight: &[E]) -> Bank<E> {
+        let (height, filters, depth) = (block_height(level), g.filters, g.depth());
         let mut packed = scratch::any::<E>(g.weight_len());
         pack(height, filters, depth, |o, k| weight[o * depth + k], &mut packed);
         let offsets = [(0, 0), (0, 1), (1, 0), (1, 1)]
             .into_iter()
             .flat_map(|(a, b)| taps(g).map(move |(c, u, v)| phases.offset(c, a + u, b + v)))
             .collect();
-        Bank { height, filters, depth, packed, offsets, by_winograd }
+        Bank { height, filters, depth, packed, offsets }
     }
 
-    pub(super) fn columns<'a>(&'a self, planes: &'a [E], len: usize) -> Rows<'a, E> {
+    fn columns<'a>(&'a self, planes: &'a [E], len: usize) -> Rows<'a, E> {
         Rows::new(planes, &self.offsets, len)
-    }
-
-    /// Elements of the transformed patches of the widest vector.
-    pub(super) fn patches_len(&self) -> usize {
-        if self.by_winograd { self.depth * MAX_LANES } else { 0 }
-    }
-
-    pub(super) fn block(&self, block: &Range<usize>) -> &[E] {
-        &self.packed[block.start * self.depth..block.end * self.depth]
     }
 }
 
@@ -161,8 +134,6 @@ struct Windows<'a, E: Element> {
     bank: &'a Bank<E>,
     columns: Rows<'a, E>,
     bias: &'a [E],
-    /// Room for transformed patches.
-    patches: &'a mut [E],
     /// (filter, window): the result, and from one filter to the next.
     y: (&'a mut [E], usize),
     /// The same for the winners; or empty.
@@ -175,10 +146,9 @@ impl<E: Element> Kernel<E> for Windows<'_, E> {
     #[inline(always)]
     fn run<S: Simd<E>>(mut self, s: S) {
         let (bank, len) = (self.bank, self.columns.len());
-        let corners = if bank.by_winograd { 1 } else { 4 };
         // What the tiles rely on.
-        assert!(self.columns.count() == corners * bank.depth && self.bias.len() == bank.filters);
-        assert!(bank.packed.len() == bank.filters * bank.depth && self.patches.len() >= bank.patches_len());
+        assert!(self.columns.count() == 4 * bank.depth && self.bias.len() == bank.filters);
+        assert!(bank.packed.len() == bank.filters * bank.depth);
         let fits = |room: usize, plane: usize| plane >= len && room >= (bank.filters - 1) * plane + len;
         assert!(fits(self.y.0.len(), self.y.1) && S::LANES <= MAX_LANES);
         assert!(self.winner.0.is_empty() || fits(self.winner.0.len(), self.winner.1));
@@ -201,13 +171,6 @@ impl<E: Element> Windows<'_, E> {
     #[inline(always)]
     fn vector<S: Simd<E>, const PARTIAL: bool, const WINNERS: bool>(&mut self, s: S, p: usize, n: usize) {
         let bank = self.bank;
-        if bank.by_winograd {
-            // SAFETY: p + n <= len, and `run` has checked that there is room for the patches.
-            unsafe {
-                let v = self.patches.as_mut_ptr();
-                winograd::transform_patches::<E, S, PARTIAL>(s, &self.columns, (p, n), v);
-            }
-        }
         for block in blocks(bank.height, bank.filters) {
             match (S::REGISTERS, block.len()) {
                 (32, 6) => self.tile::<S, 6, PARTIAL, WINNERS>(s, block, p, n),
@@ -230,17 +193,10 @@ impl<E: Element> Windows<'_, E> {
         p: usize,
         n: usize,
     ) {
-        let packed = self.bank.block(&block);
+        let packed = &self.bank.packed[block.start * self.bank.depth..block.end * self.bank.depth];
         assert!(packed.len() == M * self.bank.depth);
         // SAFETY: `run` and this assertion have checked the sizes, and p + n <= len.
-        let c = unsafe {
-            if self.bank.by_winograd {
-                let channels = self.bank.depth / winograd::PATCH;
-                winograd::outputs::<E, S, M>(s, channels, packed.as_ptr(), self.patches.as_ptr())
-            } else {
-                corners::<E, S, M, PARTIAL>(s, &self.columns, packed.as_ptr(), (p, n))
-            }
-        };
+        let c = unsafe { corners::<E, S, M, PARTIAL>(s, &self.columns, packed.as_ptr(), (p, n)) };
         for (c, o) in c.iter().zip(block) {
             let (y, winner) = largest_of_four(s, c, s.splat(self.bias[o]));
             // SAFETY: o is a filter and p + n <= len.
@@ -300,7 +256,7 @@ unsafe fn corners<E: Element, S: Simd<E>, const M: usize, const PARTIAL: bool>(
 
 /// max(0, largest + bias), and which it was.
 #[inline(always)]
-fn largest_of_four<E: Element, S: Simd<E>>(s: S, c: &[S::V; 4], bias: S::V) -> (S::V, S::V) {
+pub(super) fn largest_of_four<E: Element, S: Simd<E>>(s: S, c: &[S::V; 4], bias: S::V) -> (S::V, S::V) {
     let number = |i: u8| s.splat(E::from_f64(f64::from(i)));
     let (mut largest, mut winner) = (c[0], number(0));
     for (i, &c) in (1..).zip(&c[1..]) {

@@ -15,7 +15,8 @@
 //! multiply-adds and the store of dx are all that is left.
 
 use super::channels_last::{ChannelsLast, ROOM};
-use super::{Geometry, NO_WINNER, pooled_size, windows};
+use super::plan::Layout;
+use super::{Geometry, NO_WINNER, pooled_size};
 use crate::map::{Identity, sum_chunk};
 use crate::simd::{Kernel, Level, Simd};
 use crate::{Element, scratch};
@@ -30,6 +31,8 @@ pub(super) struct MaxBackward<E: Element> {
     /// (C_out, K_h, K_w, C).
     weight: scratch::Scratch<E>,
     with_input: bool,
+    /// How the winners are written.
+    winner: Layout,
     /// Rows of windows in a band.
     band: usize,
 }
@@ -44,14 +47,19 @@ pub(super) struct MaxWork<E: Element> {
 }
 
 impl<E: Element> MaxBackward<E> {
-    /// `x_row` is from one row of x to the next.
-    pub(super) fn new(g: &Geometry, x_row: usize, weight: &[E], with_input: bool) -> MaxBackward<E> {
-        let last = ChannelsLast::new(g, x_row);
+    /// `x` is how x is written, `winner` how the winners are.
+    pub(super) fn new(
+        g: &Geometry,
+        [x, winner]: [Layout; 2],
+        weight: &[E],
+        with_input: bool,
+    ) -> MaxBackward<E> {
+        let last = ChannelsLast::new(g, x);
         let mut weight_last = scratch::any::<E>(g.weight_len());
         last.permute_weight(weight, &mut weight_last);
         let room = if with_input { BAND / 2 } else { BAND } / last.row();
         let band = ((room + 1).saturating_sub(g.kernel.0) / 2).clamp(1, pooled_size(g).0);
-        MaxBackward { level: Level::current(), last, weight: weight_last, with_input, band }
+        MaxBackward { level: Level::current(), last, weight: weight_last, with_input, band, winner }
     }
 
     pub(super) fn work(&self) -> MaxWork<E> {
@@ -64,7 +72,7 @@ impl<E: Element> MaxBackward<E> {
     }
 
     /// Adds db of an image and writes dx (where it is not empty) or `add`s to it; dw is added to the part's sum.
-    /// `winner` is in rows of [`windows::row`](super::windows::row), `dy` in rows of W.
+    /// dy is (C_out, H_out / 2, W_out / 2).
     pub(super) fn image(
         &self,
         x: &[E],
@@ -76,7 +84,7 @@ impl<E: Element> MaxBackward<E> {
     ) {
         self.last.read(x, &mut work.image);
         work.grad_image.fill(E::ZERO);
-        work.list.fill(&self.last, winner, dy, grad_bias);
+        work.list.fill(&self.last, (winner, self.winner), dy, grad_bias);
         let winners = Winners {
             last: &self.last,
             list: &work.list,
@@ -122,18 +130,25 @@ impl<E: Element> List<E> {
     }
 
     /// Lists the winners of an image that have a gradient; adds their sums to db.
-    fn fill(&mut self, last: &ChannelsLast, winner: &[u8], grad_output: &[E], grad_bias: &mut [E]) {
+    fn fill(
+        &mut self,
+        last: &ChannelsLast,
+        (winners, layout): (&[u8], Layout),
+        grad_output: &[E],
+        grad_bias: &mut [E],
+    ) {
         let (h, w) = pooled_size(&last.g);
         let (row, pixel) = (last.row(), last.g.channels);
         let corners = [0, pixel, row, row + pixel, 0, 0, 0, 0].map(|at| at as u32);
-        let winner_row = windows::row(&last.g);
-        assert!(winner.len() == last.g.filters * h * winner_row && grad_output.len() == last.g.filters * h * w);
+        assert!(
+            winners.len() == last.g.filters * layout.plane && grad_output.len() == last.g.filters * h * w
+        );
         assert!(self.places.len() > grad_output.len() && self.values.len() > grad_output.len());
         let (places, values) = (self.places.as_mut_ptr(), self.values.as_mut_ptr());
         let mut count = 0;
-        let rows = winner.chunks_exact(winner_row).zip(grad_output.chunks_exact(w));
-        for (at, (winner, grad)) in rows.enumerate() {
+        for (at, grad) in grad_output.chunks_exact(w).enumerate() {
             let (o, i) = (at / h, at % h);
+            let winner = &winners[o * layout.plane + layout.start(i)..][..w];
             let mut place = (2 * i * row) as u32;
             for (&winner, &grad) in winner.iter().zip(grad) {
                 // Always written, but kept only if it counts: no branch to be guessed wrong.

@@ -28,7 +28,7 @@ static MASK_64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 macro_rules! avx2 {
     ($e:ident, $v:ident, $lanes:expr, $masks:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
      $fma:ident, $max:ident, $gt:ident, $blend:ident, $sqrt:ident, $load:ident, $store:ident, $load_mask:ident,
-     $store_mask:ident, $exp2i:expr, $reduce:expr, $interleave:ident, $deinterleave:ident, $bytes:ident) => {
+     $store_mask:ident, $exp2i:expr, $reduce:expr, $interleave:ident, $deinterleave:ident, $bytes:ident, $from_bytes:ident) => {
         impl Simd<$e> for Avx2 {
             type V = $v;
             const LANES: usize = $lanes;
@@ -118,6 +118,11 @@ macro_rules! avx2 {
             unsafe fn store_partial(self, p: *mut $e, n: usize, v: $v) {
                 // SAFETY: as in `load_partial`.
                 unsafe { $store_mask(p, _mm256_loadu_si256($masks[$lanes - n..].as_ptr().cast()), v) }
+            }
+            #[inline(always)]
+            unsafe fn load_bytes(self, p: *const u8) -> $v {
+                // SAFETY: the caller's promise.
+                unsafe { $from_bytes(p) }
             }
             #[inline(always)]
             unsafe fn store_bytes(self, p: *mut u8, v: $v) {
@@ -210,6 +215,20 @@ unsafe fn deinterleave_pd(a: __m256d, b: __m256d) -> (__m256d, __m256d) {
     }
 }
 
+/// Eight bytes as numbers.
+#[inline(always)]
+unsafe fn from_bytes_ps(p: *const u8) -> __m256 {
+    // SAFETY: the CPU has AVX2; the pointer is the caller's promise.
+    unsafe { _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast()))) }
+}
+
+/// Four bytes as numbers.
+#[inline(always)]
+unsafe fn from_bytes_pd(p: *const u8) -> __m256d {
+    // SAFETY: the CPU has AVX2; the pointer is the caller's promise.
+    unsafe { _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(p.cast::<i32>().read_unaligned()))) }
+}
+
 /// Eight whole numbers as bytes.
 #[inline(always)]
 unsafe fn bytes_ps(p: *mut u8, v: __m256) {
@@ -254,7 +273,8 @@ avx2!(
     reduce_ps,
     interleave_ps,
     deinterleave_ps,
-    bytes_ps
+    bytes_ps,
+    from_bytes_ps
 );
 avx2!(
     f64,
@@ -279,5 +299,6 @@ avx2!(
     reduce_pd,
     interleave_pd,
     deinterleave_pd,
-    bytes_pd
+    bytes_pd,
+    from_bytes_pd
 );

@@ -24,7 +24,7 @@ where
 macro_rules! avx512 {
     ($e:ident, $v:ident, $lanes:expr, $mask:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident,
      $max:ident, $gt:ident, $blend:ident, $sqrt:ident, $scalef:ident, $reduce:ident, $load:ident, $store:ident, $load_mask:ident, $store_mask:ident,
-     $pick:ident, $low:expr, $high:expr, $even:expr, $odd:expr, $bytes:ident) => {
+     $pick:ident, $low:expr, $high:expr, $even:expr, $odd:expr, $bytes:ident, $from_bytes:ident) => {
         impl Simd<$e> for Avx512 {
             type V = $v;
             const LANES: usize = $lanes;
@@ -116,12 +116,31 @@ macro_rules! avx512 {
                 unsafe { $store_mask(p, ((1u32 << n) - 1) as $mask, v) }
             }
             #[inline(always)]
+            unsafe fn load_bytes(self, p: *const u8) -> $v {
+                // SAFETY: the caller's promise.
+                unsafe { $from_bytes(p) }
+            }
+            #[inline(always)]
             unsafe fn store_bytes(self, p: *mut u8, v: $v) {
                 // SAFETY: the caller's promise.
                 unsafe { $bytes(p, v) }
             }
         }
     };
+}
+
+/// Sixteen bytes as numbers.
+#[inline(always)]
+unsafe fn from_bytes_ps(p: *const u8) -> __m512 {
+    // SAFETY: the CPU has AVX-512; the pointer is the caller's promise.
+    unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast()))) }
+}
+
+/// Eight bytes as numbers.
+#[inline(always)]
+unsafe fn from_bytes_pd(p: *const u8) -> __m512d {
+    // SAFETY: the CPU has AVX-512; the pointer is the caller's promise.
+    unsafe { _mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast()))) }
 }
 
 /// Sixteen whole numbers as bytes.
@@ -165,7 +184,8 @@ avx512!(
     _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31),
     _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
     _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31),
-    bytes_ps
+    bytes_ps,
+    from_bytes_ps
 );
 avx512!(
     f64,
@@ -193,5 +213,6 @@ avx512!(
     _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15),
     _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14),
     _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15),
-    bytes_pd
+    bytes_pd,
+    from_bytes_pd
 );

@@ -82,6 +82,11 @@ pub trait Simd<E: Element>: Copy + Send + Sync + 'static {
     /// # Safety
     /// `p..p + LANES` is writable.
     unsafe fn store_bytes(self, p: *mut u8, v: Self::V);
+    /// The `LANES` bytes at `p` as numbers.
+    ///
+    /// # Safety
+    /// `p..p + LANES` is readable.
+    unsafe fn load_bytes(self, p: *const u8) -> Self::V;
 }
 
 /// The most lanes that a vector has.

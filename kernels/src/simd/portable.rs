@@ -105,6 +105,11 @@ macro_rules! portable {
                 }
             }
             #[inline(always)]
+            unsafe fn load_bytes(self, p: *const u8) -> $v {
+                // SAFETY: the caller's promise.
+                $v::new(unsafe { p.cast::<[u8; $lanes]>().read() }.map($e::from))
+            }
+            #[inline(always)]
             unsafe fn store_bytes(self, p: *mut u8, v: $v) {
                 // SAFETY: the caller's promise.
                 unsafe { p.cast::<[u8; $lanes]>().write(v.to_array().map($e::small_whole)) }

@@ -323,6 +323,8 @@ impl<E: Element> Kernel<E> for Moves {
         // SAFETY: `bytes` is a vector long.
         unsafe { s.store_bytes(bytes.as_mut_ptr(), vector(112 - lanes)) };
         assert_eq!(bytes, (112 - lanes as u8..112).chain([255]).collect::<Vec<_>>());
+        // SAFETY: `bytes` is a vector long.
+        assert_eq!(values(unsafe { s.load_bytes(bytes.as_ptr()) }), values(vector(112 - lanes)));
     }
 }
 
