@@ -9,6 +9,7 @@
 
 use super::averages::{self, AverageBackward, AverageForward};
 use super::backward::Work;
+use super::few::{self, FewBackward, FewWork};
 use super::parts::in_parts;
 use super::plan::{Layout, Plan};
 use super::quads::{self, QuadForward};
@@ -222,11 +223,13 @@ fn plans(stages: &[Stage]) -> Vec<Plan> {
 
 enum Backward<'a, E: Element> {
     Max(MaxBackward<E>),
+    Few(FewBackward),
     Average(AverageBackward<'a, E>),
 }
 
 enum StageWork<E: Element> {
     Max(MaxWork<E>),
+    Few(FewWork<E>),
     Average(Work<E>),
 }
 
@@ -263,6 +266,9 @@ pub fn conv_stack_backward<E: Element>(
     .map(|(i, ((stage, [weight, _]), (x, plan)))| {
         let with_input = with_input || i > 0;
         match stage.tail {
+            Tail::ReluMaxPool if !with_input && few::fits(&stage.geometry) => {
+                Backward::Few(FewBackward::new(&stage.geometry, [x, stage.layout()]))
+            }
             Tail::ReluMaxPool => {
                 Backward::Max(MaxBackward::new(&stage.geometry, [x, stage.layout()], weight, with_input))
             }
@@ -278,6 +284,7 @@ pub fn conv_stack_backward<E: Element>(
         let mut works: Vec<StageWork<E>> = (backward.iter())
             .map(|backward| match backward {
                 Backward::Max(backward) => StageWork::Max(backward.work()),
+                Backward::Few(backward) => StageWork::Few(backward.work()),
                 Backward::Average(backward) => StageWork::Average(backward.work()),
             })
             .collect();
@@ -308,6 +315,10 @@ pub fn conv_stack_backward<E: Element>(
                         let winner = &kept[i].bytes[n * bytes..][..bytes];
                         backward.image(x, winner, dy, work, grad_bias, (dx, add));
                     }
+                    (Backward::Few(backward), StageWork::Few(work)) => {
+                        let winner = &kept[i].bytes[n * bytes..][..bytes];
+                        backward.image(x, winner, dy, work, grad_bias);
+                    }
                     (Backward::Average(backward), StageWork::Average(work)) => {
                         let t = &kept[i].values[n * values..][..values];
                         if !add {
@@ -321,8 +332,14 @@ pub fn conv_stack_backward<E: Element>(
             }
         }
         for (i, (backward, work)) in backward.iter().zip(&works).enumerate() {
-            if let (Backward::Max(backward), StageWork::Max(work)) = (backward, work) {
-                backward.finish(work, part.params[2 * i]);
+            match (backward, work) {
+                (Backward::Max(backward), StageWork::Max(work)) => {
+                    backward.finish(work, part.params[2 * i]);
+                }
+                (Backward::Few(backward), StageWork::Few(work)) => {
+                    backward.finish(work, part.params[2 * i]);
+                }
+                _ => {}
             }
         }
     });
