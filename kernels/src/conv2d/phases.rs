@@ -175,13 +175,16 @@ impl<E: Element> Kernel<E> for Split<'_, E> {
                     continue;
                 }
                 let to = places.map(|(start, count)| (start + i * phases.row, count));
+                // A vector may reach over the end of its row into those below, which are written later.
+                let below = (phases.rows - 1 - i).min((height - 1 - r) / phases.step.0);
+                let over = phases.padding.1 == 0 && below * phases.row >= S::LANES;
                 assert!(to.iter().all(|(start, count)| *count == 0 || start + count <= self.planes.len()));
                 // SAFETY: the assertion.
                 unsafe {
                     if step == 2 {
-                        deal::<E, S, 2>(s, row, self.planes.as_mut_ptr(), to);
+                        deal::<E, S, 2>(s, row, self.planes.as_mut_ptr(), to, over);
                     } else {
-                        deal::<E, S, 4>(s, row, self.planes.as_mut_ptr(), to);
+                        deal::<E, S, 4>(s, row, self.planes.as_mut_ptr(), to, over);
                     }
                 }
             }
@@ -192,13 +195,14 @@ impl<E: Element> Kernel<E> for Split<'_, E> {
 /// Deals a row to W = 2 or 4: each of the first W (start, count) in `to` gets every W-th number.
 ///
 /// # Safety
-/// Each start..start + count is writable.
+/// Each start..start + count is writable, and with `over` also a vector behind.
 #[inline(always)]
 unsafe fn deal<E: Element, S: Simd<E>, const W: usize>(
     s: S,
     row: &[E],
     to: *mut E,
     places: [(usize, usize); 4],
+    over: bool,
 ) {
     let mut at = 0;
     while W * at < row.len() {
@@ -221,7 +225,13 @@ unsafe fn deal<E: Element, S: Simd<E>, const W: usize>(
         for ((start, count), values) in places.into_iter().zip(dealt).take(W) {
             let n = count.saturating_sub(at).min(S::LANES);
             // SAFETY: this function's contract.
-            unsafe { s.store_partial(to.wrapping_add(start + at), n, values) };
+            unsafe {
+                if over && n > 0 {
+                    s.store(to.wrapping_add(start + at), values);
+                } else {
+                    s.store_partial(to.wrapping_add(start + at), n, values);
+                }
+            }
         }
         at += S::LANES;
     }

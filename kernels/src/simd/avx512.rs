@@ -108,12 +108,13 @@ macro_rules! avx512 {
             #[inline(always)]
             unsafe fn load_partial(self, p: *const $e, n: usize) -> $v {
                 // SAFETY: the caller's promise; lanes that the mask leaves out are not touched.
-                unsafe { $load_mask(((1u32 << n) - 1) as $mask, p) }
+                unsafe { if n == $lanes { $load(p) } else { $load_mask(((1u32 << n) - 1) as $mask, p) } }
             }
             #[inline(always)]
             unsafe fn store_partial(self, p: *mut $e, n: usize, v: $v) {
+                // A masked store costs far more than a plain one, the more where it crosses a line of the cache.
                 // SAFETY: as in `load_partial`.
-                unsafe { $store_mask(p, ((1u32 << n) - 1) as $mask, v) }
+                unsafe { if n == $lanes { $store(p, v) } else { $store_mask(p, ((1u32 << n) - 1) as $mask, v) } }
             }
             #[inline(always)]
             unsafe fn load_bytes(self, p: *const u8) -> $v {
