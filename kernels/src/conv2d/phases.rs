@@ -150,17 +150,24 @@ impl<E: Element> Kernel<E> for Split<'_, E> {
             let room = phases.row.saturating_sub(column / step);
             (phases.offset(c, phase, column), (width - first).div_ceil(step).min(room))
         };
-        for at in 0..phases.channels * phases.step.0 {
-            let (c, phase) = (at / phases.step.0, at % phases.step.0);
-            let image = &self.x[c * phases.x.plane..][..phases.x.plane];
-            let dealt = width >= step && (step == 2 || step == 4);
-            let places: [_; 4] =
-                std::array::from_fn(
-                    |first| if first < step.min(width) { place(c, phase, first) } else { (0, 0) },
-                );
-            for i in 0..phases.rows {
-                let Some(r) = (i * phases.step.0 + phase).checked_sub(phases.padding.0) else { continue };
-                if r >= height {
+        let dealt = width >= step && (step == 2 || step == 4) && phases.step.0 <= 4;
+        for (c, image) in self.x.chunks_exact(phases.x.plane).enumerate() {
+            let known = |at: usize, of: usize| dealt && at < of;
+            let places: [[_; 4]; 4] = std::array::from_fn(|phase| {
+                let place = |first| {
+                    if known(phase, phases.step.0) && known(first, step) {
+                        place(c, phase, first)
+                    } else {
+                        (0, 0)
+                    }
+                };
+                std::array::from_fn(place)
+            });
+            // In the image's own order, so that it streams through the caches.
+            for r in 0..height {
+                let (i, phase) =
+                    ((r + phases.padding.0) / phases.step.0, (r + phases.padding.0) % phases.step.0);
+                if i >= phases.rows {
                     break;
                 }
                 let row = &image[phases.x.start(r)..][..width];
@@ -174,12 +181,12 @@ impl<E: Element> Kernel<E> for Split<'_, E> {
                     }
                     continue;
                 }
-                let to = places.map(|(start, count)| (start + i * phases.row, count));
+                let to = places[phase].map(|(start, count)| (start + i * phases.row, count));
                 // A vector may reach over the end of its row into those below, which are written later.
                 let below = (phases.rows - 1 - i).min((height - 1 - r) / phases.step.0);
                 let over = phases.padding.1 == 0 && below * phases.row >= S::LANES;
                 assert!(to.iter().all(|(start, count)| *count == 0 || start + count <= self.planes.len()));
-                // SAFETY: the assertion.
+                // SAFETY: the assertion; with `over` the rows below are at least a vector.
                 unsafe {
                     if step == 2 {
                         deal::<E, S, 2>(s, row, self.planes.as_mut_ptr(), to, over);
