@@ -1,5 +1,5 @@
-//! Convolution of few channels with 3 x 3 filters, bias, ReLU and 2 x 2 max-pooling in one: backward without dx, as the
-//! first layer of a network wants it.
+//! Convolution of few channels with 3 x 3 filters, bias, ReLU and 2 x 2 max-pooling in one: dw and db, all that the
+//! first layer of a network wants.
 //!
 //! A patch of few channels is too short for vectors along it, so the lanes are windows again, and [`winograd`]'s
 //! F(2 x 2, 3 x 3) is taken backward. From y = A^T [(G g G^T) . (B^T d B)] A follows

@@ -223,13 +223,14 @@ fn plans(stages: &[Stage]) -> Vec<Plan> {
 
 enum Backward<'a, E: Element> {
     Max(MaxBackward<E>),
-    Few(FewBackward),
+    /// The parameters' gradients by the first, so that they are the same bits whether dx is wanted or not; dx by the other.
+    Few(FewBackward, Option<MaxBackward<E>>),
     Average(AverageBackward<'a, E>),
 }
 
 enum StageWork<E: Element> {
     Max(MaxWork<E>),
-    Few(FewWork<E>),
+    Few(FewWork<E>, Option<MaxWork<E>>),
     Average(Work<E>),
 }
 
@@ -258,24 +259,24 @@ pub fn conv_stack_backward<E: Element>(
         grad_params.into_iter().zip(&mut spares).map(|(grad, spare)| Some(grad.unwrap_or(spare))).collect();
     let with_input = grad_input.is_some();
     let plans = plans(stages);
-    let backward: Vec<Backward<'_, E>> = (stages
-        .iter()
-        .zip(params)
-        .zip(inputs(stages).zip(&plans))
-        .enumerate())
-    .map(|(i, ((stage, [weight, _]), (x, plan)))| {
-        let with_input = with_input || i > 0;
-        match stage.tail {
-            Tail::ReluMaxPool if !with_input && few::fits(&stage.geometry) => {
-                Backward::Few(FewBackward::new(&stage.geometry, [x, stage.layout()]))
-            }
-            Tail::ReluMaxPool => {
-                Backward::Max(MaxBackward::new(&stage.geometry, [x, stage.layout()], weight, with_input))
-            }
-            Tail::TanhAvgPool => Backward::Average(AverageBackward::new(plan, weight, with_input)),
-        }
-    })
-    .collect();
+    let backward: Vec<Backward<'_, E>> =
+        (stages.iter().zip(params).zip(inputs(stages).zip(&plans)).enumerate())
+            .map(|(i, ((stage, [weight, _]), (x, plan)))| {
+                let with_input = with_input || i > 0;
+                match stage.tail {
+                    Tail::ReluMaxPool => {
+                        let (g, layouts) = (&stage.geometry, [x, stage.layout()]);
+                        let winners = || MaxBackward::new(g, layouts, weight, with_input);
+                        if few::fits(g) {
+                            Backward::Few(FewBackward::new(g, layouts), with_input.then(winners))
+                        } else {
+                            Backward::Max(winners())
+                        }
+                    }
+                    Tail::TanhAvgPool => Backward::Average(AverageBackward::new(plan, weight, with_input)),
+                }
+            })
+            .collect();
     in_parts(first.images, 1, grad_input, wanted, |mut part| {
         assert!(
             part.params.iter().zip(&lengths).all(|(sum, len)| sum.len() == *len),
@@ -284,7 +285,9 @@ pub fn conv_stack_backward<E: Element>(
         let mut works: Vec<StageWork<E>> = (backward.iter())
             .map(|backward| match backward {
                 Backward::Max(backward) => StageWork::Max(backward.work()),
-                Backward::Few(backward) => StageWork::Few(backward.work()),
+                Backward::Few(backward, input) => {
+                    StageWork::Few(backward.work(), input.as_ref().map(MaxBackward::work))
+                }
                 Backward::Average(backward) => StageWork::Average(backward.work()),
             })
             .collect();
@@ -315,9 +318,13 @@ pub fn conv_stack_backward<E: Element>(
                         let winner = &kept[i].bytes[n * bytes..][..bytes];
                         backward.image(x, winner, dy, work, grad_bias, (dx, add));
                     }
-                    (Backward::Few(backward), StageWork::Few(work)) => {
+                    (Backward::Few(backward, input), StageWork::Few(work, input_work)) => {
                         let winner = &kept[i].bytes[n * bytes..][..bytes];
                         backward.image(x, winner, dy, work, grad_bias);
+                        if let (Some(input), Some(work)) = (input, input_work) {
+                            let mut spare = scratch::zeros::<E>(g.filters);
+                            input.image(x, winner, dy, work, &mut spare, (dx, add));
+                        }
                     }
                     (Backward::Average(backward), StageWork::Average(work)) => {
                         let t = &kept[i].values[n * values..][..values];
@@ -336,7 +343,7 @@ pub fn conv_stack_backward<E: Element>(
                 (Backward::Max(backward), StageWork::Max(work)) => {
                     backward.finish(work, part.params[2 * i]);
                 }
-                (Backward::Few(backward), StageWork::Few(work)) => {
+                (Backward::Few(backward, _), StageWork::Few(work, _)) => {
                     backward.finish(work, part.params[2 * i]);
                 }
                 _ => {}
