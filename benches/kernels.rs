@@ -81,7 +81,8 @@ fn stacks(criterion: &mut Criterion) {
         let name = format!("{name}, {tail:?}");
         group(criterion, "conv_stack forward", flops(&g))
             .bench_function(&name, |bench| bench.iter(&mut forward));
-        assert_close(&output, &twin, g.depth(), &format!("y of {stage:?}"));
+        // The largest error of half a million numbers by F(4 x 4, 3 x 3) is some fifty roundings.
+        assert_close(&output, &twin, 16 * g.depth(), &format!("y of {stage:?}"));
         // Backward: the naive gradients of the same.
         let dy = numbers(len, 4);
         let mut dfull = vec![0.0; full.len()];
