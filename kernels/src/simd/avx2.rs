@@ -11,13 +11,14 @@ pub struct Avx2(());
 /// Runs a kernel compiled for AVX2 and FMA.
 ///
 /// # Safety
-/// The CPU has AVX2 and FMA.
+/// The CPU has AVX2 and FMA; `kernel` is one, and is not used again.
 #[target_feature(enable = "avx2,fma")]
-pub unsafe fn enter<E: Element, K: Kernel<E>>(kernel: K) -> K::Output
+pub unsafe fn enter<E: Element, K: Kernel<E>>(kernel: *const K) -> K::Output
 where
     Avx2: Simd<E>,
 {
-    kernel.run(Avx2(()))
+    // SAFETY: this function's contract.
+    unsafe { kernel.read() }.run(Avx2(()))
 }
 
 /// `MASK_32[8 - n..]` begins with n lanes of ones, then zeros; likewise for 64 bits.

@@ -11,13 +11,14 @@ pub struct Avx512(());
 /// Runs a kernel compiled for AVX-512.
 ///
 /// # Safety
-/// The CPU has AVX-512 F, VL, BW and DQ, AVX2 and FMA.
+/// The CPU has AVX-512 F, VL, BW and DQ, AVX2 and FMA; `kernel` is one, and is not used again.
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-pub unsafe fn enter<E: Element, K: Kernel<E>>(kernel: K) -> K::Output
+pub unsafe fn enter<E: Element, K: Kernel<E>>(kernel: *const K) -> K::Output
 where
     Avx512: Simd<E>,
 {
-    kernel.run(Avx512(()))
+    // SAFETY: this function's contract.
+    unsafe { kernel.read() }.run(Avx512(()))
 }
 
 // In all blocks below: an `Avx512` exists, so the CPU has the instructions; pointers are the caller's promise.

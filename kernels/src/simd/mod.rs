@@ -223,12 +223,17 @@ where
         level == Level::Portable || level <= Level::current_widest(),
         "{level}: this CPU does not have it"
     );
+    // Handed over where it stands: a copy by vectors, of parts that have just been stored one by one, would wait until
+    // all earlier stores have reached the cache.
+    let kernel = std::mem::ManuallyDrop::new(kernel);
+    let at = std::ptr::from_ref::<K>(&kernel);
     match level {
-        Level::Portable => kernel.run(P::default()),
-        // SAFETY: the assertion above: the CPU has AVX2 and FMA.
-        Level::Avx2 => unsafe { avx2::enter(kernel) },
-        // SAFETY: the assertion above: the CPU has AVX-512 F, VL, BW and DQ.
-        Level::Avx512 => unsafe { avx512::enter(kernel) },
+        // SAFETY: read once, and never dropped.
+        Level::Portable => unsafe { at.read() }.run(P::default()),
+        // SAFETY: the assertion above: the CPU has AVX2 and FMA; read once, and never dropped.
+        Level::Avx2 => unsafe { avx2::enter(at) },
+        // SAFETY: the assertion above: the CPU has AVX-512 F, VL, BW and DQ; read once, and never dropped.
+        Level::Avx512 => unsafe { avx512::enter(at) },
     }
 }
 
