@@ -109,15 +109,16 @@ pub fn pack<E: Element>(
     }
 }
 
-/// Copies, or adds, rows of `len` numbers that are `from.1` and `to.1` apart: short rows, for which a call of `memcpy` each is
-/// dear.
+/// Copies, or adds, planes of rows: short rows, for which a call of `memcpy` each is dear.
 pub struct CopyRows<'a, E> {
-    /// Where they are, and from one row to the next.
-    pub from: (&'a [E], usize),
+    /// Where they are; from one plane to the next, and from one row to the next.
+    pub from: (&'a [E], usize, usize),
     /// Where they go, likewise.
-    pub to: (&'a mut [E], usize),
-    /// How many rows.
-    pub count: usize,
+    pub to: (&'a mut [E], usize, usize),
+    /// How many planes.
+    pub planes: usize,
+    /// Rows of a plane.
+    pub rows: usize,
     /// Numbers of a row.
     pub len: usize,
     /// Whether they are added to what is there.
@@ -129,9 +130,10 @@ impl<E: Element> Kernel<E> for CopyRows<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd<E>>(self, s: S) {
-        for row in 0..self.count {
-            let from = &self.from.0[row * self.from.1..][..self.len];
-            let to = &mut self.to.0[row * self.to.1..][..self.len];
+        let rows = (0..self.planes).flat_map(|plane| (0..self.rows).map(move |row| (plane, row)));
+        for (plane, row) in rows {
+            let from = &self.from.0[plane * self.from.1 + row * self.from.2..][..self.len];
+            let to = &mut self.to.0[plane * self.to.1 + row * self.to.2..][..self.len];
             for p in (0..self.len).step_by(S::LANES) {
                 let n = (self.len - p).min(S::LANES);
                 let (from, to) = (from.as_ptr().wrapping_add(p), to.as_mut_ptr().wrapping_add(p));

@@ -197,13 +197,10 @@ impl<'a, E: Element> Backward<'a, E> {
     /// Copies dy to rows of S with zeros between and around them.
     fn spread(&self, dy: &[E], spread: &mut [E]) {
         let (plan, w_out) = (self.plan, self.plan.w_out);
-        for (plane, dy) in spread.chunks_mut(self.plane).zip(dy.chunks(plan.g.positions())) {
-            let to = (&mut plane[self.margin..], plan.row);
-            E::dispatch_at(
-                self.level,
-                CopyRows { from: (dy, w_out), to, count: plan.h_out, len: w_out, add: false },
-            );
-        }
+        let (from, to) =
+            ((dy, plan.g.positions(), w_out), (&mut spread[self.margin..], self.plane, plan.row));
+        let (planes, rows) = (plan.g.filters, plan.h_out);
+        E::dispatch_at(self.level, CopyRows { from, to, planes, rows, len: w_out, add: false });
     }
 
     /// dw += dy columns^T.

@@ -43,14 +43,10 @@ pub fn conv2d_forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
                     continue;
                 }
                 E::dispatch_at(level, Multiply { packed, rows, init, out: &mut tile, stride: len });
-                for (tile, o) in tile.chunks(len).zip(block) {
-                    let to = (&mut y[o * positions + band.start * plan.w_out..], plan.w_out);
-                    let from = (tile, plan.row);
-                    E::dispatch_at(
-                        level,
-                        CopyRows { from, to, count: band.len(), len: plan.w_out, add: false },
-                    );
-                }
+                let from = (&tile[..], len, plan.row);
+                let to = (&mut y[block.start * positions + band.start * plan.w_out..], positions, plan.w_out);
+                let (planes, rows) = (block.len(), band.len());
+                E::dispatch_at(level, CopyRows { from, to, planes, rows, len: plan.w_out, add: false });
             }
         }
     });

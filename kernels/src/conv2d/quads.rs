@@ -108,14 +108,14 @@ impl<'a, E: Element> QuadForward<'a, E> {
             if !self.dense {
                 continue;
             }
-            for (at, from) in tile.chunks_exact(2 * len).enumerate().take(2 * filters) {
-                let (o, a) = (at / 2, at % 2);
+            for a in 0..2 {
                 // An odd last row has none below it.
                 let count = (h - a).div_ceil(2).min(rows.end).saturating_sub(rows.start);
                 if count > 0 {
-                    let to = (&mut y[(o * h + 2 * rows.start + a) * w..], 2 * w);
-                    let from = (from, 2 * row);
-                    E::dispatch_at(self.level, CopyRows { from, to, count, len: w, add: false });
+                    let from = (&tile[a * 2 * len..], 4 * len, 2 * row);
+                    let to = (&mut y[(2 * rows.start + a) * w..], h * w, 2 * w);
+                    let copy = CopyRows { from, to, planes: filters, rows: count, len: w, add: false };
+                    E::dispatch_at(self.level, copy);
                 }
             }
         }

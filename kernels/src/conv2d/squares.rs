@@ -89,15 +89,16 @@ impl<E: Element> Squares<E> {
             let tiles = &mut tiles[..self.bank.filters * 4 * len];
             let (bank, columns) = (&self.bank, columns.window(rows.start * row, len));
             E::dispatch_at(self.level, Band { bank, columns, bias, patches: &mut patches, y: &mut *tiles });
-            for (at, tile) in tiles.chunks_exact(2 * len).enumerate() {
-                let (o, below) = (at / 2, at % 2);
+            for below in 0..2 {
                 // An odd last row has none below it.
                 let count = (h_out - below).div_ceil(2).min(rows.end).saturating_sub(rows.start);
-                if count == 0 {
-                    continue;
+                if count > 0 {
+                    let from = (&tiles[below * 2 * len..], 4 * len, 2 * row);
+                    let to = (&mut y[(2 * rows.start + below) * w_out..], h_out * w_out, 2 * w_out);
+                    let planes = self.bank.filters;
+                    let copy = CopyRows { from, to, planes, rows: count, len: w_out, add };
+                    E::dispatch_at(self.level, copy);
                 }
-                let to = (&mut y[(o * h_out + 2 * rows.start + below) * w_out..], 2 * w_out);
-                E::dispatch_at(self.level, CopyRows { from: (tile, 2 * row), to, count, len: w_out, add });
             }
         }
     }

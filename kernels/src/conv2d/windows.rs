@@ -83,11 +83,9 @@ impl<'a, E: Element> MaxForward<'a, E> {
             }
             let (to, winner) = ((&mut tile[..], len), (winner, plane));
             E::dispatch_at(self.level, Windows { bank, columns, bias, y: to, winner });
-            for (o, from) in tile.chunks_exact(len).take(filters).enumerate() {
-                let (from, to) = ((from, row), (&mut y[(o * h + rows.start) * w..], w));
-                let count = rows.len();
-                E::dispatch_at(self.level, CopyRows { from, to, count, len: w, add: false });
-            }
+            let (from, to) = ((&tile[..], len, row), (&mut y[rows.start * w..], h * w, w));
+            let copy = CopyRows { from, to, planes: filters, rows: rows.len(), len: w, add: false };
+            E::dispatch_at(self.level, copy);
         }
     }
 }
