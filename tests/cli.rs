@@ -270,7 +270,7 @@ fn bench_profile_shows_each_op_of_a_step_against_the_machine() {
     let more = 4.0 * 2.0 * 49.0 * 49.0 * 32.0 * 144.0;
     let backward = row("conv_stack", "backward")["gflop"].as_f64().unwrap() * 1e9;
     assert!((backward - flops - more).abs() < 1.0, "{backward}");
-    for name in ["dense", "contrastive_loss"] {
+    for name in ["normalised_dense", "contrastive_loss"] {
         row(name, "backward");
     }
     let table = succeed(here, &bench);

@@ -9,7 +9,7 @@
 //! dx = gamma rstd dy                                        statistics given
 //! ```
 
-use crate::map::{Identity, Map, Product, map_add_chunk, map_chunk, sum_chunk};
+use crate::map::{Identity, Map, Product, map, map_add_chunk, map_chunk, sum_chunk};
 use crate::simd::Simd;
 use crate::{Element, scratch};
 use rayon::prelude::*;
@@ -49,6 +49,11 @@ pub fn batch_norm_statistics<E: Element>(g: &BatchNorm, x: &[E], mean: &mut [E],
     mean.iter_mut().for_each(|value| *value *= share);
     channel_sums(g, SquaredDifference, [x], [mean], var);
     var.iter_mut().for_each(|value| *value *= share);
+}
+
+/// rstd of each channel, given var.
+pub fn batch_norm_rstd<E: Element>(eps: E, var: &[E], rstd: &mut [E]) {
+    map(Rstd(eps), [var], rstd);
 }
 
 /// y = gamma (x - mean) rstd + beta.
@@ -211,9 +216,19 @@ impl<E: Element, const N: usize, const P: usize, const T: usize, F: Map<E, T>> M
     }
 }
 
+/// 1 / sqrt(var + eps).
+#[derive(Clone, Copy)]
+pub(crate) struct Rstd<E>(pub(crate) E);
+impl<E: Element> Map<E, 1> for Rstd<E> {
+    #[inline(always)]
+    fn apply<S: Simd<E>>(self, s: S, [var]: [S::V; 1]) -> S::V {
+        s.div(s.splat(E::ONE), s.sqrt(s.add(var, s.splat(self.0))))
+    }
+}
+
 /// (x - mean)^2.
 #[derive(Clone, Copy)]
-struct SquaredDifference;
+pub(crate) struct SquaredDifference;
 impl<E: Element> Map<E, 2> for SquaredDifference {
     #[inline(always)]
     fn apply<S: Simd<E>>(self, s: S, [x, mean]: [S::V; 2]) -> S::V {
@@ -234,7 +249,7 @@ impl<E: Element> Map<E, 3> for Centred {
 
 /// gamma (x - mean) rstd + beta.
 #[derive(Clone, Copy)]
-struct Normalise;
+pub(crate) struct Normalise;
 impl<E: Element> Map<E, 5> for Normalise {
     #[inline(always)]
     fn apply<S: Simd<E>>(self, s: S, [x, mean, rstd, gamma, beta]: [S::V; 5]) -> S::V {

@@ -30,16 +30,30 @@ const CHUNK: usize = 2048;
 const ROWS: usize = 32;
 
 impl Dense {
-    fn check(&self, x: usize, weight: usize, y: usize) {
+    pub(crate) fn check(&self, x: usize, weight: usize, y: usize) {
         assert!(self.rows > 0 && self.inputs > 0 && self.outputs > 0, "dense: empty");
         assert!(x == self.rows * self.inputs, "dense: x has another size");
         assert!(weight == self.outputs * self.inputs, "dense: the weight has another size");
         assert!(y == self.rows * self.outputs, "dense: y has another size");
     }
+}
 
-    fn offsets(count: usize, stride: usize) -> Vec<usize> {
-        (0..count).map(|i| i * stride).collect()
+/// Where the rows of a matrix begin.
+pub(crate) fn offsets(count: usize, stride: usize) -> Vec<usize> {
+    (0..count).map(|i| i * stride).collect()
+}
+
+/// A matrix of rows of `inputs` numbers, cut into stretches of `len` columns: of each stretch the rows, or no rows where
+/// there is no matrix.
+pub(crate) fn stretches<E>(matrix: Option<&mut [E]>, inputs: usize, len: usize) -> Vec<Vec<&mut [E]>> {
+    let mut all: Vec<Vec<&mut [E]>> = Vec::new();
+    all.resize_with(inputs.div_ceil(len), Vec::new);
+    for row in matrix.into_iter().flat_map(|matrix| matrix.chunks_mut(inputs)) {
+        for (stretch, part) in all.iter_mut().zip(row.chunks_mut(len)) {
+            stretch.push(part);
+        }
     }
+    all
 }
 
 /// y = x W^T + b.
@@ -47,7 +61,7 @@ pub fn dense_forward<E: Element>(g: &Dense, x: &[E], weight: &[E], bias: Option<
     g.check(x.len(), weight.len(), y.len());
     assert!(bias.is_none_or(|b| b.len() == g.outputs), "dense: the bias has another size");
     let level = Level::current();
-    let (x_offsets, w_offsets) = (Dense::offsets(g.rows, g.inputs), Dense::offsets(g.outputs, g.inputs));
+    let (x_offsets, w_offsets) = (offsets(g.rows, g.inputs), offsets(g.outputs, g.inputs));
     let (all_x, all_w) = (Rows::new(x, &x_offsets, g.inputs), Rows::new(weight, &w_offsets, g.inputs));
     // A task sums one stretch of features for some rows; stretches are added in order.
     y.par_chunks_mut(ROWS * g.outputs).enumerate().for_each(|(part, y)| {
@@ -76,8 +90,8 @@ pub fn dense_backward_input<E: Element>(g: &Dense, weight: &[E], grad_output: &[
     let level = Level::current();
     let mut packed = scratch::any::<E>(g.rows * g.outputs);
     pack(block_height(level), g.rows, g.outputs, |n, o| grad_output[n * g.outputs + o], &mut packed);
-    let offsets = Dense::offsets(g.outputs, g.inputs);
-    let rows = Rows::new(weight, &offsets, g.inputs);
+    let w_offsets = offsets(g.outputs, g.inputs);
+    let rows = Rows::new(weight, &w_offsets, g.inputs);
     let blocks: Vec<_> = blocks(block_height(level), g.rows).collect();
     let mut parts = Vec::with_capacity(blocks.len());
     let mut rest = grad_input;
@@ -98,28 +112,26 @@ pub fn dense_backward_weight<E: Element>(g: &Dense, x: &[E], grad_output: &[E], 
     let level = Level::current();
     let mut packed = scratch::any::<E>(g.rows * g.outputs);
     pack(block_height(level), g.outputs, g.rows, |o, n| grad_output[n * g.outputs + o], &mut packed);
-    let offsets = Dense::offsets(g.rows, g.inputs);
-    let rows = Rows::new(x, &offsets, g.inputs);
+    let x_offsets = offsets(g.rows, g.inputs);
+    let rows = Rows::new(x, &x_offsets, g.inputs);
     // A task has one stretch of features of every row of dW.
-    let mut stretches: Vec<Vec<&mut [E]>> = Vec::new();
-    stretches.resize_with(g.inputs.div_ceil(CHUNK), || Vec::with_capacity(g.outputs));
-    for row in grad_weight.chunks_mut(g.inputs) {
-        for (stretch, part) in stretches.iter_mut().zip(row.chunks_mut(CHUNK)) {
-            stretch.push(part);
-        }
-    }
-    stretches.into_par_iter().enumerate().for_each(|(chunk, mut stretch)| {
-        let len = stretch[0].len();
-        let mut tile = scratch::any::<E>(8 * len);
-        for block in blocks(block_height(level), g.outputs) {
-            let packed = &packed[block.start * g.rows..block.end * g.rows];
-            let rows = rows.window(chunk * CHUNK, len);
-            E::dispatch_at(level, Multiply { packed, rows, init: Init::Zero, out: &mut tile, stride: len });
-            for (part, sum) in stretch[block].iter_mut().zip(tile.chunks(len)) {
-                map_add(Identity, [sum], part);
+    stretches(Some(grad_weight), g.inputs, CHUNK).into_par_iter().enumerate().for_each(
+        |(chunk, mut stretch)| {
+            let len = stretch[0].len();
+            let mut tile = scratch::any::<E>(8 * len);
+            for block in blocks(block_height(level), g.outputs) {
+                let packed = &packed[block.start * g.rows..block.end * g.rows];
+                let rows = rows.window(chunk * CHUNK, len);
+                E::dispatch_at(
+                    level,
+                    Multiply { packed, rows, init: Init::Zero, out: &mut tile, stride: len },
+                );
+                for (part, sum) in stretch[block].iter_mut().zip(tile.chunks(len)) {
+                    map_add(Identity, [sum], part);
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Adds db.

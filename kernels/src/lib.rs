@@ -15,6 +15,7 @@ mod dense;
 mod element;
 pub mod map;
 pub mod math;
+mod normalised_dense;
 mod pool2d;
 pub mod probe;
 pub mod reference;
@@ -24,7 +25,8 @@ pub mod tile;
 
 pub use adam::{Adam, adam_step};
 pub use batch_norm::{
-    BatchNorm, batch_norm_apply, batch_norm_backward, batch_norm_channel_sums, batch_norm_statistics,
+    BatchNorm, batch_norm_apply, batch_norm_backward, batch_norm_channel_sums, batch_norm_rstd,
+    batch_norm_statistics,
 };
 pub use conv2d::{
     Geometry, Gradients, Kept, Made, NO_WINNER, Stage, Tail, conv_stack_backward, conv_stack_forward,
@@ -32,6 +34,7 @@ pub use conv2d::{
 };
 pub use dense::{Dense, dense_backward_bias, dense_backward_input, dense_backward_weight, dense_forward};
 pub use element::Element;
+pub use normalised_dense::{normalised_dense_backward, normalised_dense_forward};
 pub use pool2d::{Pool2d, avg_pool2d_backward, avg_pool2d_forward, max_pool2d_backward, max_pool2d_forward};
 
 /// Into how many parts a batch is cut for sums over it: by its size alone, never by the number of threads.

@@ -1,7 +1,7 @@
 //! What a Siamese model is, apart from its numbers: the encoder's list of layers, the head, the loss. All
 //! functions take the tape and the parameters, so that the gradient check can differentiate them in f64.
 
-use super::fuse::fused;
+use super::fuse;
 use super::layer::Layer;
 use crate::ops::{ContrastiveLoss, EuclideanDistance, TripletLoss};
 use crate::tape::{Tape, Var};
@@ -177,9 +177,8 @@ impl Architecture {
         let mut x = images;
         let mut i = 0;
         while i < self.encoder.len() {
-            if let Some((op, layers)) = fused(&self.encoder[i..]) {
-                let inputs: Vec<Var> = std::iter::once(x).chain(parameters[i..i + layers].concat()).collect();
-                x = tape.apply(op, &inputs)?;
+            if let Some((y, layers)) = fuse::apply(&self.encoder[i..], tape, x, &parameters[i..], mode)? {
+                x = y;
                 i += layers;
             } else {
                 x = self.encoder[i].apply(tape, x, &parameters[i], mode)?;

@@ -1,11 +1,40 @@
 //! Fused ops, put in place of the plain layers that they are equal to. This is the only file that knows of both.
 
-use super::layer::{Layer, Pair};
-use crate::ops::{ConvBlock, ConvStack, Tail};
+use super::architecture::Mode;
+use super::layer::{Layer, Pair, update_running};
+use crate::Result;
+use crate::ops::{ConvBlock, ConvStack, NormalisedDense, Tail};
+use crate::tape::{Tape, Var};
+use crate::tensor::Element;
 
-/// The fused op that does the work of the first few of these layers, all at once, and how many they are. Its
-/// inputs are x and the parameters of these layers, in order.
-pub(super) fn fused(layers: &[Layer]) -> Option<(ConvStack, usize)> {
+/// Applies the fused op that does the work of the first few of these layers, all at once, if there is one: its output,
+/// and how many layers they were.
+pub(super) fn apply<E: Element>(
+    layers: &[Layer],
+    tape: &mut Tape<E>,
+    x: Var,
+    parameters: &[Vec<Var>],
+    mode: Mode,
+) -> Result<Option<(Var, usize)>> {
+    if let Some((op, count)) = conv_stack(layers) {
+        let inputs: Vec<Var> = std::iter::once(x).chain(parameters[..count].concat()).collect();
+        return Ok(Some((tape.apply(op, &inputs)?, count)));
+    }
+    // In evaluation the statistics are given, and there is little to gain.
+    if let ([Layer::BatchNorm { eps, momentum }, Layer::Dense { .. }, ..], Mode::Train) = (layers, mode)
+        && let ([gamma, beta, running @ ..], dense) = (&parameters[0][..], &parameters[1])
+        && tape.value(x).shape().dims().len() == 2
+    {
+        let inputs = [&[x, *gamma, *beta], &dense[..]].concat();
+        let y = tape.apply(NormalisedDense { eps: *eps }, &inputs)?;
+        update_running(tape, y, running, *momentum);
+        return Ok(Some((y, 2)));
+    }
+    Ok(None)
+}
+
+/// The first few layers as a stack, and how many they are. Its inputs are x and their parameters, in order.
+fn conv_stack(layers: &[Layer]) -> Option<(ConvStack, usize)> {
     let blocks: Vec<ConvBlock> = layers.chunks_exact(3).map_while(block).collect();
     let flatten = matches!(layers.get(3 * blocks.len()), Some(Layer::Flatten {}));
     let count = 3 * blocks.len() + usize::from(flatten);
@@ -32,7 +61,7 @@ fn block(layers: &[Layer]) -> Option<ConvBlock> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::{Architecture, Loss, Mode};
+    use crate::nn::{Architecture, Loss};
     use crate::ops::{Mean, Square};
     use crate::random::rng;
     use crate::{Tape, Tensor};
@@ -55,25 +84,28 @@ mod tests {
                 Layer::AvgPool2d { window, stride: Some(window) },
                 Layer::Flatten {},
                 Layer::Sigmoid {},
+                Layer::BatchNorm { eps: 1e-3, momentum: 0.9 },
                 Layer::Dense { units: 3 },
+                Layer::Tanh {},
             ];
             let architecture = Architecture { input, encoder, head: false, loss: Loss::Triplet, margin: 1.0 };
-            assert_eq!(fused(&architecture.encoder).map(|(_, layers)| layers), Some(7));
+            assert_eq!(conv_stack(&architecture.encoder).map(|(_, layers)| layers), Some(7));
             let mut results = Vec::new();
             for fuse in [true, false] {
                 let mut rng = rng(3, 0);
                 let mut tape = Tape::<f64>::new();
                 let mut parameters = Vec::new();
                 for layer in architecture.parameters().unwrap() {
-                    let values = layer
-                        .iter()
-                        .map(|p| Tensor::from_fn(p.shape.dims(), |_| rng.random_range(-1.0..1.0)));
-                    let values: Vec<Tensor<f64>> = values.collect();
-                    parameters
-                        .push(values.into_iter().map(|value| tape.parameter(value)).collect::<Vec<_>>());
+                    let mut vars = Vec::new();
+                    for parameter in layer {
+                        let value = Tensor::from_fn(parameter.shape.dims(), |_| rng.random_range(-1.0..1.0));
+                        let trainable = parameter.source.is_trainable();
+                        vars.push(if trainable { tape.parameter(value) } else { tape.constant(value) });
+                    }
+                    parameters.push(vars);
                 }
                 let [c, h, w] = input;
-                let images = Tensor::from_fn([2, c, h, w], |_| rng.random_range(-1.0..1.0));
+                let images = Tensor::from_fn([5, c, h, w], |_| rng.random_range(-1.0..1.0));
                 let images = tape.parameter(images);
                 let mut x = images;
                 if fuse {
@@ -88,7 +120,8 @@ mod tests {
                 tape.backward(loss).unwrap();
                 let vars = parameters.into_iter().flatten().chain([images]);
                 let mut all: Vec<f64> = tape.value(x).values().to_vec();
-                all.extend(vars.flat_map(|var| tape.grad(var).unwrap().values().to_vec()));
+                // The running statistics have no gradient: their values are compared.
+                all.extend(vars.flat_map(|var| tape.grad(var).unwrap_or(tape.value(var)).values().to_vec()));
                 results.push(all);
             }
             assert_eq!(results[0].len(), results[1].len());

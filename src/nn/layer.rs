@@ -221,9 +221,7 @@ impl Layer {
                 };
                 inputs.extend([weight, bias]);
                 let y = tape.apply(self.op(mode), &inputs)?;
-                for (slot, &running) in running.iter().enumerate() {
-                    update_running(tape, y, slot, running, E::from_f64(*momentum));
-                }
+                update_running(tape, y, running, *momentum);
                 return Ok(y);
             }
             _ => inputs.extend(parameters),
@@ -255,12 +253,14 @@ impl Layer {
     }
 }
 
-/// running = momentum running + (1 - momentum) batch, from what batch-norm saved: slot 0 the mean, slot 1 the
-/// biased variance.
-fn update_running<E: Element>(tape: &mut Tape<E>, y: Var, slot: usize, running: Var, momentum: E) {
-    let mut updated = std::mem::replace(tape.value_mut(running), crate::Tensor::zeros([0]));
-    for (value, batch) in updated.values_mut().iter_mut().zip(&tape.saved(y).values[slot]) {
-        *value = momentum * *value + (E::ONE - momentum) * *batch;
+/// running = momentum running + (1 - momentum) batch: mean and biased variance, which batch-norm saved first.
+pub(super) fn update_running<E: Element>(tape: &mut Tape<E>, y: Var, running: &[Var], momentum: f64) {
+    let momentum = E::from_f64(momentum);
+    for (slot, &running) in running.iter().enumerate() {
+        let mut updated = std::mem::replace(tape.value_mut(running), crate::Tensor::zeros([0]));
+        for (value, batch) in updated.values_mut().iter_mut().zip(&tape.saved(y).values[slot]) {
+            *value = momentum * *value + (E::ONE - momentum) * *batch;
+        }
+        *tape.value_mut(running) = updated;
     }
-    *tape.value_mut(running) = updated;
 }

@@ -30,8 +30,6 @@ use crate::tape::{Node, Op, Saved};
 use crate::tensor::{Element, Shape, Tensor};
 use crate::{Error, Result};
 use twinglyph_kernels as kernels;
-use twinglyph_kernels::map::{Map, map};
-use twinglyph_kernels::simd::Simd;
 
 /// Normalises by the batch's own statistics; inputs x, gamma, beta. Saves `[mean, var, rstd]`, var biased.
 #[derive(Clone, Copy, Debug)]
@@ -66,22 +64,7 @@ fn checked_shape(op: &'static str, inputs: &[&Shape], names: &[&str]) -> Result<
     Ok(inputs[0].clone())
 }
 
-fn write_rstd<E: Element>(eps: f64, var: &[E], rstd: &mut [E]) {
-    map(Rstd(E::from_f64(eps)), [var], rstd);
-}
-
-/// 1 / sqrt(var + eps).
-#[derive(Clone, Copy)]
-struct Rstd<E>(E);
-
-impl<E: Element> Map<E, 1> for Rstd<E> {
-    #[inline(always)]
-    fn apply<S: Simd<E>>(self, s: S, [var]: [S::V; 1]) -> S::V {
-        s.div(s.splat(E::ONE), s.sqrt(s.add(var, s.splat(self.0))))
-    }
-}
-
-fn add<E: Element>(target: &mut Option<Tensor<E>>, value: impl Fn(usize) -> E) {
+pub(super) fn add<E: Element>(target: &mut Option<Tensor<E>>, value: impl Fn(usize) -> E) {
     for (i, target) in target.iter_mut().flat_map(|t| t.values_mut()).enumerate() {
         *target += value(i);
     }
@@ -101,7 +84,7 @@ impl<E: Element> Op<E> for BatchNorm {
         let [x, gamma, beta] = [0, 1, 2].map(|i| inputs[i].values());
         let [mean, var, rstd] = saved.make(g.channels);
         kernels::batch_norm_statistics(&g, x, mean, var);
-        write_rstd(self.eps, var, rstd);
+        kernels::batch_norm_rstd(E::from_f64(self.eps), var, rstd);
         kernels::batch_norm_apply(&g, x, [mean, rstd], [gamma, beta], output.values_mut());
     }
 
@@ -133,7 +116,7 @@ impl<E: Element> Op<E> for BatchNormEval {
         let g = sizes("batch_norm_eval", inputs[0].shape()).expect("checked by output_shape");
         let [x, gamma, beta, mean, var] = [0, 1, 2, 3, 4].map(|i| inputs[i].values());
         let [rstd] = saved.make(g.channels);
-        write_rstd(self.eps, var, rstd);
+        kernels::batch_norm_rstd(E::from_f64(self.eps), var, rstd);
         kernels::batch_norm_apply(&g, x, [mean, rstd], [gamma, beta], output.values_mut());
     }
 

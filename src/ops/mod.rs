@@ -15,6 +15,7 @@ mod distance;
 mod elementwise;
 mod flatten;
 mod max_pool2d;
+mod normalised_dense;
 mod reduce;
 mod sample;
 mod shapes;
@@ -31,6 +32,7 @@ pub use distance::{EuclideanDistance, SquaredDistance};
 pub use elementwise::{Add, Mul, Sqrt, Square, Sub};
 pub use flatten::Flatten;
 pub use max_pool2d::MaxPool2d;
+pub use normalised_dense::NormalisedDense;
 pub use reduce::{Mean, Sum};
 pub use sample::{Refusal, Sample, Samples};
 pub use triplet_loss::TripletLoss;
@@ -77,6 +79,7 @@ pub fn table() -> Vec<Entry> {
         "avg_pool2d": AvgPool2d,
         "batch_norm": BatchNorm,
         "batch_norm_eval": BatchNormEval,
+        "normalised_dense": NormalisedDense,
         "flatten": Flatten,
         "squared_distance": SquaredDistance,
         "euclidean_distance": EuclideanDistance,

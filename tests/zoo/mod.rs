@@ -6,6 +6,7 @@ mod elementwise;
 mod fused;
 mod losses;
 mod normalisation;
+mod normalised_dense;
 mod pooling;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub fn zoo() -> Vec<Specimen> {
     [
         convolution::specimens(),
         normalisation::specimens(),
+        normalised_dense::specimens(),
         pooling::specimens(),
         elementwise::specimens(),
         fused::specimens(),

@@ -1,5 +1,7 @@
 //! Every kernel against its naive twin, in f64 and f32, at sizes around the lane widths, at every SIMD level.
 
+mod layers;
+
 use std::process::Command;
 use twinglyph_kernels::simd::Level;
 use twinglyph_kernels::*;
@@ -288,109 +290,20 @@ fn stack_agrees<E: Element>(numbers: &mut Numbers, stages: &[Stage]) {
     conv_stack_backward(stages, &x, &slices, &kept, &dy, None, wanted);
     assert_eq!(with_input, grads, "{stages:?}");
 }
-
-fn pooling_agrees<E: Element>() {
-    let mut numbers = Numbers(8);
-    let shapes = [((2, 2), (2, 2)), ((3, 3), (3, 3)), ((3, 2), (2, 1)), ((1, 2), (4, 2)), ((2, 1), (1, 5))];
-    for width in [3, 7, 8, 9, 15, 16, 17, 18, 31, 32, 33, 34, 35, 65, 66, 67] {
-        for (window, stride) in shapes {
-            let g = Pool2d { planes: 3, size: (5, width), window, stride };
-            let (h_out, w_out) = g.output_size();
-            let (inputs, outputs) = (g.planes * 5 * width, g.planes * h_out * w_out);
-            // Few values, so that ties are common.
-            let x: Vec<E> = (0..inputs).map(|_| E::from_f64((numbers.next() * 3.0).round())).collect();
-            let dy = numbers.vec::<E>(outputs);
-            let start = numbers.vec::<E>(inputs);
-            let (mut fast, mut slow) = (vec![E::ONE; outputs], vec![E::ZERO; outputs]);
-            let (mut fast_at, mut slow_at) = (vec![9; outputs], vec![0; outputs]);
-            max_pool2d_forward(&g, &x, &mut fast, &mut fast_at);
-            reference::max_pool2d_forward(&g, &x, &mut slow, &mut slow_at);
-            assert_eq!((&fast, &fast_at), (&slow, &slow_at), "{g:?}");
-            let (mut fast, mut slow) = (start.clone(), start.clone());
-            max_pool2d_backward(&g, &fast_at, &dy, &mut fast);
-            reference::max_pool2d_backward(&g, &slow_at, &dy, &mut slow);
-            assert_close(&fast, &slow, 9, &format!("max dx of {g:?}"));
-            let (mut fast, mut slow) = (vec![E::ONE; outputs], vec![E::ZERO; outputs]);
-            avg_pool2d_forward(&g, &x, &mut fast);
-            reference::avg_pool2d_forward(&g, &x, &mut slow);
-            assert_close(&fast, &slow, 9, &format!("avg y of {g:?}"));
-            let (mut fast, mut slow) = (start.clone(), start);
-            avg_pool2d_backward(&g, &dy, &mut fast);
-            reference::avg_pool2d_backward(&g, &dy, &mut slow);
-            assert_close(&fast, &slow, 9, &format!("avg dx of {g:?}"));
-        }
-    }
-}
-
-fn batch_norm_agrees<E: Element>() {
-    let mut numbers = Numbers(9);
-    let features = [(1, 1, 2), (2, 1, 1), (5, 3, 1), (4, 17, 1), (3, 1030, 1)];
-    let images = [(2, 3, 15), (2, 3, 16), (3, 2, 17), (1, 4, 133)];
-    for (images, channels, positions) in features.into_iter().chain(images) {
-        let g = BatchNorm { images, channels, positions };
-        let len = images * channels * positions;
-        let (x, dy) = (numbers.vec::<E>(len), numbers.vec::<E>(len));
-        let (gamma, beta) = (numbers.vec::<E>(channels), numbers.vec::<E>(channels));
-        let zeros = || vec![E::ZERO; channels];
-        let (mut mean, mut var, mut slow_mean, mut slow_var) = (zeros(), zeros(), zeros(), zeros());
-        batch_norm_statistics(&g, &x, &mut mean, &mut var);
-        reference::batch_norm_statistics(&g, &x, &mut slow_mean, &mut slow_var);
-        assert_close(&mean, &slow_mean, g.count(), &format!("mean of {g:?}"));
-        assert_close(&var, &slow_var, g.count(), &format!("var of {g:?}"));
-        let rstd: Vec<E> = var.iter().map(|v| E::ONE / (*v + E::from_f64(0.1)).sqrt()).collect();
-        let (mut fast, mut slow) = (vec![E::ONE; len], vec![E::ONE; len]);
-        batch_norm_apply(&g, &x, [&mean, &rstd], [&gamma, &beta], &mut fast);
-        reference::batch_norm_apply(&g, &x, [&mean, &rstd], [&gamma, &beta], &mut slow);
-        assert_close(&fast, &slow, 8, &format!("y of {g:?}"));
-        let (mut dgamma, mut dbeta) = (zeros(), zeros());
-        batch_norm_channel_sums(&g, &x, [&mean, &rstd], &dy, &mut dgamma, &mut dbeta);
-        batch_norm_backward(&g, &x, [&mean, &rstd], &gamma, Some([&dgamma, &dbeta]), &dy, &mut fast);
-        let (slow_dgamma, slow_dbeta) =
-            reference::batch_norm_backward(&g, &x, [&mean, &rstd], &gamma, &dy, &mut slow);
-        assert_close(&dgamma, &slow_dgamma, 4 * g.count(), &format!("dgamma of {g:?}"));
-        assert_close(&dbeta, &slow_dbeta, g.count(), &format!("dbeta of {g:?}"));
-        assert_close(&fast, &slow, 16 + 8 * g.count(), &format!("dx of {g:?}"));
-    }
-}
-
-fn dense_agrees<E: Element>() {
-    let mut numbers = Numbers(10);
-    for rows in [1, 2, 7, 8, 9, 33] {
-        for (inputs, outputs) in [(1, 1), (7, 10), (8, 3), (9, 4), (16, 5), (17, 17), (2049, 10), (4100, 2)] {
-            let g = Dense { rows, inputs, outputs };
-            let (x, w) = (numbers.vec::<E>(rows * inputs), numbers.vec::<E>(outputs * inputs));
-            let (b, dy) = (numbers.vec::<E>(outputs), numbers.vec::<E>(rows * outputs));
-            let (mut fast, mut slow) = (vec![E::ONE; rows * outputs], vec![E::ZERO; rows * outputs]);
-            dense_forward(&g, &x, &w, Some(&b), &mut fast);
-            reference::dense_forward(&g, &x, &w, Some(&b), &mut slow);
-            assert_close(&fast, &slow, inputs, &format!("y of {g:?}"));
-            let (mut dx, mut dw, mut db) = (x.clone(), w.clone(), b.clone());
-            let (mut slow_dx, mut slow_dw) = (x.clone(), w.clone());
-            dense_backward_input(&g, &w, &dy, &mut dx);
-            dense_backward_weight(&g, &x, &dy, &mut dw);
-            dense_backward_bias(&dy, &mut db);
-            reference::dense_backward(&g, &x, &w, &dy, &mut slow_dx, &mut slow_dw);
-            assert_close(&dx, &slow_dx, outputs, &format!("dx of {g:?}"));
-            assert_close(&dw, &slow_dw, rows, &format!("dw of {g:?}"));
-            let column = |o: usize| dy.iter().skip(o).step_by(outputs).copied().sum::<E>();
-            let slow_db: Vec<E> = (0..outputs).map(|o| b[o] + column(o)).collect();
-            assert_close(&db, &slow_db, rows, &format!("db of {g:?}"));
-        }
-    }
-}
-
 #[test]
 fn every_kernel_agrees_with_its_naive_twin() {
     convolution_agrees::<f64>();
     convolution_agrees::<f32>();
     stacks_agree::<f64>();
     stacks_agree::<f32>();
-    pooling_agrees::<f64>();
-    pooling_agrees::<f32>();
-    batch_norm_agrees::<f64>();
-    batch_norm_agrees::<f32>();
-    dense_agrees::<f64>();
-    dense_agrees::<f32>();
+    layers::pooling_agrees::<f64>();
+    layers::pooling_agrees::<f32>();
+    layers::batch_norm_agrees::<f64>();
+    layers::batch_norm_agrees::<f32>();
+    layers::dense_agrees::<f64>();
+    layers::dense_agrees::<f32>();
+    layers::normalised_dense_agrees::<f64>();
+    layers::normalised_dense_agrees::<f32>();
 }
 
 /// The level is chosen once a process, so each level has a process of its own.
