@@ -22,7 +22,7 @@
 //! ```
 
 use crate::Element;
-use crate::simd::{Kernel, Level, MAX_LANES, Simd, transpose};
+use crate::simd::{Kernel, Level, MAX_LANES, Simd, sums_of_lanes};
 
 /// Rows of `len` elements each; row k is `base[offsets[k]..offsets[k] + len]`.
 #[derive(Clone, Copy)]
@@ -463,21 +463,15 @@ fn dots_tile<E: Element, S: Simd<E>, const M: usize, const N: usize>(
             unsafe { s.store(stored.as_mut_ptr().add((m * N + j) * S::LANES), *sum) };
         }
     }
-    // As many sums at a time as a vector has lanes: turned, their lanes are added by plain additions.
     let mut totals = [E::ZERO; MAX_TILE / 4];
     for first in (0..M * N).step_by(S::LANES) {
-        let mut square = [s.splat(E::ZERO); MAX_LANES];
-        for (i, vector) in square.iter_mut().enumerate().take(S::LANES.min(M * N - first)) {
+        let mut vectors = [s.splat(E::ZERO); MAX_LANES];
+        for (i, vector) in vectors.iter_mut().enumerate().take(S::LANES.min(M * N - first)) {
             // SAFETY: `stored` has M N vectors.
             *vector = unsafe { s.load(stored.as_ptr().add((first + i) * S::LANES)) };
         }
-        transpose(s, &mut square);
-        let mut total = square[0];
-        for vector in &square[1..S::LANES] {
-            total = s.add(total, *vector);
-        }
         // SAFETY: `totals` has room for the vectors that begin before M N.
-        unsafe { s.store(totals.as_mut_ptr().add(first), total) };
+        unsafe { s.store(totals.as_mut_ptr().add(first), sums_of_lanes(s, vectors)) };
     }
     const { assert!(M * N + MAX_LANES <= MAX_TILE / 4) };
     for (m, totals) in totals[..M * N].chunks_exact(N).enumerate() {

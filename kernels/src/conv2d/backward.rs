@@ -4,7 +4,7 @@ use super::Geometry;
 use super::columns::Columns;
 use super::parts::in_parts;
 use super::plan::{BAND, Plan, bands, even_bands, taps};
-use super::squares::Squares;
+use super::squares::plain::Squares;
 use crate::map::{Identity, sum_chunk};
 use crate::simd::Level;
 use crate::tile::{CopyRows, Dots, Init, Multiply, Rows, Stretches, block_height, blocks, pack};
@@ -45,8 +45,7 @@ pub fn conv2d_backward<E: Element>(
     // A row's last vector is done whole: where that is more than what stands between spread rows, and the rows are not
     // many vectors long, copying dy is cheaper.
     let (w_out, row) = (g.output_size().1, plan.as_ref().map_or(0, |plan| plan.row));
-    let by_rows =
-        !with_input && with_weight && (w_out >= 5 * VECTOR || w_out.next_multiple_of(VECTOR) <= row);
+    let by_rows = !with_input && with_weight && (w_out.next_multiple_of(VECTOR) <= row);
     in_parts(
         g.images,
         LEAST.div_ceil(g.positions()),
@@ -131,7 +130,7 @@ struct PhaseProduct<E: Element> {
 
 /// Positions that dw is summed over at a time: what some rows of dy have of them stays in the second-level cache, and
 /// there are so many that adding up the lanes at the end does not count.
-const WEIGHT_BAND: usize = 4096;
+const WEIGHT_BAND: usize = 1024;
 
 /// Elements of the widest vector.
 const VECTOR: usize = 16;

@@ -3,7 +3,7 @@
 use super::Geometry;
 use super::columns::Columns;
 use super::plan::Plan;
-use super::squares::Squares;
+use super::squares::plain::Squares;
 use crate::simd::Level;
 use crate::tile::{CopyRows, Init, Multiply, block_height, blocks, pack};
 use crate::{Element, scratch};

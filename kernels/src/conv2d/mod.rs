@@ -36,7 +36,6 @@ mod forward;
 mod parts;
 mod phases;
 mod plan;
-mod quads;
 mod squares;
 mod stack;
 mod windows;

@@ -12,7 +12,7 @@ use super::backward::Work;
 use super::few::{self, FewBackward, FewWork};
 use super::parts::in_parts;
 use super::plan::{Layout, Plan};
-use super::quads::{self, QuadForward};
+use super::squares::max_pool::{self, QuadForward};
 use super::windows::{self, MaxForward};
 use super::winners::{MaxBackward, MaxWork};
 use super::{Geometry, pooled_size};
@@ -49,7 +49,7 @@ impl Stage {
     fn layout(&self) -> Layout {
         let g = &self.geometry;
         match self.tail {
-            Tail::ReluMaxPool if quads::fits(g) => quads::layout(g),
+            Tail::ReluMaxPool if max_pool::fits(g) => max_pool::layout(g),
             Tail::ReluMaxPool => windows::layout(g),
             Tail::TanhAvgPool => Layout::plain(pooled_size(g).0, pooled_size(g).1),
         }
@@ -170,7 +170,7 @@ pub fn conv_stack_forward<E: Element>(
             .map(|(i, ((stage, [weight, bias]), (x, plan)))| match stage.tail {
                 Tail::ReluMaxPool => {
                     let (g, dense) = (&stage.geometry, i + 1 == stages.len());
-                    if quads::fits(g) {
+                    if max_pool::fits(g) {
                         Forward::Quads(QuadForward::new(g, x, weight, bias, dense))
                     } else {
                         Forward::Max(MaxForward::new(g, x, weight, bias, dense))

@@ -48,10 +48,14 @@ pub(super) const FOUR: usize = 6;
 
 /// The transforms of a form whose patches have side P.
 pub(super) trait Form<const P: usize> {
+    /// Side of its outputs: P - 2.
+    const SIDE: usize;
     /// G times a column of three.
     fn stretch<E: Element>(column: [E; 3]) -> [E; P];
     /// B^T times a column of P.
     fn differences<E: Element, S: Simd<E>>(s: S, column: [S::V; P]) -> [S::V; P];
+    /// A^T times a column of P: the first `SIDE` are meant.
+    fn gather<E: Element, S: Simd<E>>(s: S, column: [S::V; P]) -> [S::V; 4];
 }
 
 /// F(2 x 2, 3 x 3).
@@ -130,6 +134,8 @@ pub(super) unsafe fn transform_patches<
 }
 
 impl Form<TWO> for Two {
+    const SIDE: usize = 2;
+
     fn stretch<E: Element>([a, b, c]: [E; 3]) -> [E; TWO] {
         let half = E::from_f64(0.5);
         [a, (a + c + b) * half, (a + c - b) * half, c]
@@ -139,9 +145,17 @@ impl Form<TWO> for Two {
     fn differences<E: Element, S: Simd<E>>(s: S, [a, b, c, d]: [S::V; TWO]) -> [S::V; TWO] {
         [s.sub(a, c), s.add(b, c), s.sub(c, b), s.sub(b, d)]
     }
+
+    #[inline(always)]
+    fn gather<E: Element, S: Simd<E>>(s: S, [a, b, c, d]: [S::V; TWO]) -> [S::V; 4] {
+        let zero = s.splat(E::ZERO);
+        [s.add(s.add(a, b), c), s.sub(s.sub(b, c), d), zero, zero]
+    }
 }
 
 impl Form<FOUR> for Four {
+    const SIDE: usize = 4;
+
     fn stretch<E: Element>([a, b, c]: [E; 3]) -> [E; FOUR] {
         let number = E::from_f64;
         let even = a * number(1.0 / 6.0) + c * number(1.0 / 3.0);
@@ -164,66 +178,18 @@ impl Form<FOUR> for Four {
             times(-2.5, d, s.add(b, f)),
         ]
     }
-}
 
-/// A^T of F(4 x 4, 3 x 3) times a column of six.
-#[inline(always)]
-pub(super) fn gather_four<E: Element, S: Simd<E>>(s: S, [a, b, c, d, e, f]: [S::V; FOUR]) -> [S::V; 4] {
-    let times = |k: f64, x: S::V, y: S::V| s.fma(s.splat(E::from_f64(k)), x, y);
-    let scaled = |k: f64, x: S::V| s.mul(s.splat(E::from_f64(k)), x);
-    let (sum, sums) = (s.add(b, c), s.add(d, e));
-    let (difference, differences) = (s.sub(b, c), s.sub(d, e));
-    [
-        s.add(s.add(a, sum), sums),
-        times(SQRT_2, difference, scaled(1.0 / SQRT_2, differences)),
-        times(2.0, sum, scaled(0.5, sums)),
-        times(2.0 * SQRT_2, difference, times(SQRT_2 / 4.0, differences, f)),
-    ]
-}
-
-/// The four outputs of M filters for a vector of patches: in row order, each without its bias.
-///
-/// # Safety
-/// `u` has a block of M filters as [`transform_filters`] makes it, `v` what [`transform_patches`] wrote, column behind
-/// column.
-#[inline(always)]
-pub(super) unsafe fn outputs<E: Element, S: Simd<E>, const M: usize>(
-    s: S,
-    channels: usize,
-    mut u: *const E,
-    mut v: *const E,
-) -> [[S::V; 4]; M] {
-    let mut y = [[s.splat(E::ZERO); 4]; M];
-    for q in 0..4 {
-        let mut m = [[s.splat(E::ZERO); 4]; M];
-        for _ in 0..channels {
-            for r in 0..4 {
-                // SAFETY: this function's contract: 16 channels vectors, and M numbers for each.
-                unsafe {
-                    let x = s.load(v);
-                    for (i, m) in m.iter_mut().enumerate() {
-                        m[r] = s.fma(s.splat(*u.add(i)), x, m[r]);
-                    }
-                }
-                u = u.wrapping_add(M);
-                v = v.wrapping_add(S::LANES);
-            }
-        }
-        // A^T along the column, then this column's share of the other direction.
-        for (y, [a, b, c, d]) in y.iter_mut().zip(m) {
-            let upper = s.add(s.add(a, b), c);
-            let lower = s.sub(s.sub(b, c), d);
-            for (row, value) in [upper, lower].into_iter().enumerate() {
-                if q < 3 {
-                    y[2 * row] = s.add(y[2 * row], value);
-                }
-                if q == 1 {
-                    y[2 * row + 1] = s.add(y[2 * row + 1], value);
-                } else if q > 1 {
-                    y[2 * row + 1] = s.sub(y[2 * row + 1], value);
-                }
-            }
-        }
+    #[inline(always)]
+    fn gather<E: Element, S: Simd<E>>(s: S, [a, b, c, d, e, f]: [S::V; FOUR]) -> [S::V; 4] {
+        let times = |k: f64, x: S::V, y: S::V| s.fma(s.splat(E::from_f64(k)), x, y);
+        let scaled = |k: f64, x: S::V| s.mul(s.splat(E::from_f64(k)), x);
+        let (sum, sums) = (s.add(b, c), s.add(d, e));
+        let (difference, differences) = (s.sub(b, c), s.sub(d, e));
+        [
+            s.add(s.add(a, sum), sums),
+            times(SQRT_2, difference, scaled(1.0 / SQRT_2, differences)),
+            times(2.0, sum, scaled(0.5, sums)),
+            times(2.0 * SQRT_2, difference, times(SQRT_2 / 4.0, differences, f)),
+        ]
     }
-    y
 }

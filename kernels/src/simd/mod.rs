@@ -105,6 +105,21 @@ pub fn transpose<E: Element, S: Simd<E>>(s: S, rows: &mut [S::V; MAX_LANES]) {
     }
 }
 
+/// The sum of the lanes of each of the first `LANES` vectors.
+#[inline(always)]
+pub fn sums_of_lanes<E: Element, S: Simd<E>>(s: S, mut vectors: [S::V; MAX_LANES]) -> S::V {
+    // Two vectors become one, whose lanes are of the one and the other by turns, half as many of each.
+    let mut half = S::LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            let (a, b) = s.interleave(vectors[i], vectors[i + half]);
+            vectors[i] = s.add(a, b);
+        }
+        half /= 2;
+    }
+    vectors[0]
+}
+
 /// A loop, generic over the vectors it runs with. Implementations of `run` are `#[inline(always)]`.
 pub trait Kernel<E: Element> {
     /// What the loop returns.

@@ -97,11 +97,13 @@ fn convolution_agrees<E: Element>() {
         let (b, dy) = (numbers.vec::<E>(g.filters), numbers.vec::<E>(g.output_len()));
         let (h_out, w_out) = g.output_size();
         let sums = g.images * h_out * w_out;
+        // F(4 x 4, 3 x 3) errs some four times as much as sums as they are written.
+        let times = if g.kernel == (3, 3) && g.stride == (1, 1) { 4 } else { 1 };
         for bias in [None, Some(&b[..])] {
             let (mut fast, mut slow) = (vec![E::ONE; g.output_len()], vec![E::ZERO; g.output_len()]);
             conv2d_forward(&g, &x, &w, bias, &mut fast);
             reference::conv2d_forward(&g, &x, &w, bias, &mut slow);
-            assert_close(&fast, &slow, g.depth(), &format!("y of {g:?}"));
+            assert_close(&fast, &slow, times * g.depth(), &format!("y of {g:?}"));
         }
         // Gradients are added to what is there.
         let lengths = [g.input_len(), g.weight_len(), g.filters];
@@ -114,7 +116,7 @@ fn convolution_agrees<E: Element>() {
         reference::conv2d_backward_weight(&g, &x, &dy, dw);
         reference::conv2d_backward_bias(&g, &dy, db);
         let area = g.kernel.0 * g.kernel.1;
-        assert_close(&fast[0], &slow[0], g.filters * area, &format!("dx of {g:?}"));
+        assert_close(&fast[0], &slow[0], times * g.filters * area, &format!("dx of {g:?}"));
         assert_close(&fast[1], &slow[1], sums, &format!("dw of {g:?}"));
         assert_close(&fast[2], &slow[2], sums, &format!("db of {g:?}"));
         // Each alone is what it was together.
@@ -125,7 +127,7 @@ fn convolution_agrees<E: Element>() {
         let (mut alone, mut twin) = (vec![E::ZERO; g.input_len()], vec![E::ZERO; g.input_len()]);
         conv2d_backward(&g, &x, &w, &dy, Gradients { input: Some(&mut alone), weight: None, bias: None });
         reference::conv2d_backward_input(&g, &w, &dy, &mut twin);
-        assert_close(&alone, &twin, g.filters * area, &format!("dx alone of {g:?}"));
+        assert_close(&alone, &twin, times * g.filters * area, &format!("dx alone of {g:?}"));
     }
 }
 
