@@ -153,11 +153,13 @@ pub(super) struct AverageBackward<'a, E: Element> {
 impl<'a, E: Element> AverageBackward<'a, E> {
     pub(super) fn new(plan: &'a Plan, weight: &[E], with_input: bool) -> AverageBackward<'a, E> {
         let level = Level::current();
-        AverageBackward { level, plan, convolution: Backward::new(level, plan, weight, with_input) }
+        // In one band.
+        let convolution = Backward::new(level, plan, weight, with_input, plan.phases.plane());
+        AverageBackward { level, plan, convolution }
     }
 
     pub(super) fn work(&self) -> Work<E> {
-        self.convolution.work(false)
+        self.convolution.work()
     }
 
     /// Adds dw, db and dx (where it is not empty) of an image.
@@ -172,14 +174,15 @@ impl<'a, E: Element> AverageBackward<'a, E> {
     ) {
         let (plan, margin) = (self.plan, self.convolution.margin);
         let (h, w, row) = (plan.h_out / 2, plan.w_out / 2, plan.row);
-        let planes = work.spread.chunks_exact_mut(self.convolution.plane);
-        let kept = t.chunks_exact(plan.h_out * row).zip(dy.chunks_exact(h * w));
-        for (((t, dy), spread), sum) in kept.zip(planes).zip(grad_bias) {
-            let spread = &mut spread[margin..][..plan.h_out * row];
-            E::dispatch_at(self.level, TanhUnpool { t, dy, row, w, spread });
-            *sum += sum_chunk(Identity, [&*spread]);
-        }
-        self.convolution.image(x, work, grad_weight, dx);
+        self.convolution.image(x, work, grad_weight, dx, |spread, _| {
+            let planes = spread.chunks_exact_mut(self.convolution.plane);
+            let kept = t.chunks_exact(plan.h_out * row).zip(dy.chunks_exact(h * w));
+            for (((t, dy), spread), sum) in kept.zip(planes).zip(&mut *grad_bias) {
+                let spread = &mut spread[margin..][..plan.h_out * row];
+                E::dispatch_at(self.level, TanhUnpool { t, dy, row, w, spread });
+                *sum += sum_chunk(Identity, [&*spread]);
+            }
+        });
     }
 }
 

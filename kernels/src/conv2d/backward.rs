@@ -9,6 +9,7 @@ use crate::map::{Identity, sum_chunk};
 use crate::simd::Level;
 use crate::tile::{CopyRows, Dots, Init, Multiply, Rows, Stretches, block_height, blocks, pack};
 use crate::{Element, scratch};
+use std::ops::Range;
 
 /// Where [`conv2d_backward`] adds the gradients that are wanted.
 pub struct Gradients<'a, E> {
@@ -41,11 +42,7 @@ pub fn conv2d_backward<E: Element>(
     let with_input = wants_input && input_columns.is_none() && squares.is_none();
     let with_weight = wants_weight && weight_columns.is_none();
     let plan = (with_input || with_weight).then(|| Plan::new(g));
-    let shared = plan.as_ref().map(|plan| Backward::new(Level::current(), plan, weight, with_input));
-    // A row's last vector is done whole: where that is more than what stands between spread rows, and the rows are not
-    // many vectors long, copying dy is cheaper.
-    let (w_out, row) = (g.output_size().1, plan.as_ref().map_or(0, |plan| plan.row));
-    let by_rows = !with_input && with_weight && (w_out.next_multiple_of(VECTOR) <= row);
+    let shared = plan.as_ref().map(|plan| Backward::new(Level::current(), plan, weight, with_input, WEIGHT_BAND));
     in_parts(
         g.images,
         LEAST.div_ceil(g.positions()),
@@ -75,22 +72,17 @@ pub fn conv2d_backward<E: Element>(
                     .for_each(|(dx, dy)| squares.image(dy, None, true, dx));
             }
             let Some(shared) = &shared else { return };
-            let mut work = shared.work(by_rows);
+            let mut work = shared.work();
             let grad_weight = if with_weight { &mut **grad_weight } else { &mut [] };
             for (index, n) in images.enumerate() {
                 let dy = &grad_output[n * g.filters * g.positions()..][..g.filters * g.positions()];
                 let x = &x[n * g.image_len()..][..g.image_len()];
-                if by_rows {
-                    shared.weight_by_rows(x, dy, grad_weight);
-                    continue;
-                }
-                shared.spread(dy, &mut work.spread);
                 let dx = if with_input {
                     &mut part.input[index * g.image_len()..][..g.image_len()]
                 } else {
                     &mut []
                 };
-                shared.image(x, &mut work, grad_weight, dx);
+                shared.image(x, &mut work, grad_weight, dx, |spread, band| shared.spread(dy, band, spread));
             }
         },
     );
@@ -101,8 +93,8 @@ pub(super) const LEAST: usize = 64;
 
 /// Buffers of one part of the batch.
 pub(super) struct Work<E: Element> {
-    /// dy as [`Backward`] wants it. The zeros between the rows stay from image to image.
-    pub(super) spread: scratch::Scratch<E>,
+    /// A band of dy as [`Backward`] wants it. The zeros between the rows stay from image to image.
+    spread: scratch::Scratch<E>,
     /// The planes of dx, where they are not dx itself.
     planes: scratch::Scratch<E>,
 }
@@ -111,9 +103,14 @@ pub(super) struct Work<E: Element> {
 pub(super) struct Backward<'a, E: Element> {
     plan: &'a Plan,
     level: Level,
-    /// Zeros before each channel of the spread dy, as many as the farthest weight looks back; in whole vectors.
+    /// Rows of the planes, and of a band of them.
+    rows: usize,
+    band: usize,
+    /// Rows of dy that a band needs from before it.
+    halo: usize,
+    /// Before each filter's band of the spread dy, as much as the farthest weight looks back; in whole vectors.
     pub(super) margin: usize,
-    /// From one channel of the spread dy to the next; in whole vectors, so that its loads are aligned.
+    /// From one filter of the spread dy to the next; in whole vectors, so that its loads are aligned.
     pub(super) plane: usize,
     /// Where the rows of dy begin for dw.
     weight_offsets: Vec<usize>,
@@ -130,18 +127,27 @@ struct PhaseProduct<E: Element> {
 
 /// Positions that dw is summed over at a time: what some rows of dy have of them stays in the second-level cache, and
 /// there are so many that adding up the lanes at the end does not count.
-const WEIGHT_BAND: usize = 1024;
+const WEIGHT_BAND: usize = 2048;
 
 /// Elements of the widest vector.
 const VECTOR: usize = 16;
 
 impl<'a, E: Element> Backward<'a, E> {
-    pub(super) fn new(level: Level, plan: &'a Plan, weight: &[E], with_input: bool) -> Backward<'a, E> {
+    /// `positions` are those of a band.
+    pub(super) fn new(
+        level: Level,
+        plan: &'a Plan,
+        weight: &[E],
+        with_input: bool,
+        positions: usize,
+    ) -> Backward<'a, E> {
         let g = &plan.g;
         let (step, (k_h, k_w)) = (g.stride, g.kernel);
+        let rows = plan.phases.plane() / plan.row;
+        let (band, halo) = (even_bands(rows, plan.row, positions), (k_h - 1) / step.0);
         let back = |u: usize, v: usize| (u / step.0) * plan.row + v / step.1;
         let margin = back(k_h - 1, k_w - 1).next_multiple_of(VECTOR);
-        let plane = (margin + plan.phases.plane()).next_multiple_of(VECTOR);
+        let plane = (margin + band * plan.row).next_multiple_of(VECTOR);
         let weight_offsets = (0..g.filters).map(|o| o * plane + margin).collect();
         let phases = if with_input { step.0 * step.1 } else { 0 };
         let product = |phase: usize| {
@@ -161,93 +167,107 @@ impl<'a, E: Element> Backward<'a, E> {
                 .collect();
             PhaseProduct { packed, offsets }
         };
-        Backward { plan, level, margin, plane, weight_offsets, inputs: (0..phases).map(product).collect() }
+        let inputs = (0..phases).map(product).collect();
+        Backward { plan, level, rows, band, halo, margin, plane, weight_offsets, inputs }
     }
 
-    /// Buffers; without one for the spread dy where none is wanted.
-    pub(super) fn work(&self, by_rows: bool) -> Work<E> {
+    pub(super) fn work(&self) -> Work<E> {
         let planes = if self.inputs.is_empty() || self.plan.phases.are_the_image() {
             0
         } else {
             self.plan.phases.len()
         };
-        let spread = if by_rows { 0 } else { self.plan.g.filters * self.plane };
-        Work { spread: scratch::zeros(spread), planes: scratch::any(planes) }
+        Work { spread: scratch::zeros(self.plan.g.filters * self.plane), planes: scratch::any(planes) }
     }
 
-    /// Adds dw and dx of an image, where they are not empty, once dy is spread.
-    pub(super) fn image(&self, x: &[E], work: &mut Work<E>, grad_weight: &mut [E], dx: &mut [E]) {
-        if !grad_weight.is_empty() {
-            self.weight(x, &work.spread, grad_weight);
+    /// Adds dw and dx of an image, where they are not empty, band by band; `spread` writes a band of dy.
+    pub(super) fn image(
+        &self,
+        x: &[E],
+        work: &mut Work<E>,
+        grad_weight: &mut [E],
+        dx: &mut [E],
+        mut spread: impl FnMut(&mut [E], &Range<usize>),
+    ) {
+        let with_weight = !grad_weight.is_empty();
+        let x_planes = with_weight.then(|| self.plan.phases.split(x)).flatten();
+        let columns = with_weight.then(|| self.plan.columns(x_planes.as_deref().unwrap_or(x)));
+        for band in bands(self.rows, self.band) {
+            spread(&mut work.spread, &band);
+            if let Some(columns) = columns {
+                self.weight(columns, &work.spread, &band, grad_weight);
+            }
+            if dx.is_empty() {
+                continue;
+            }
+            let (init, planes) = if work.planes.is_empty() {
+                (Init::Add, &mut *dx)
+            } else {
+                (Init::Zero, &mut work.planes[..])
+            };
+            self.input(&work.spread, &band, init, planes);
         }
-        if dx.is_empty() {
-            return;
-        }
-        if work.planes.is_empty() {
-            self.input(&work.spread, Init::Add, dx);
-        } else {
-            self.input(&work.spread, Init::Zero, &mut work.planes);
+        if !dx.is_empty() && !work.planes.is_empty() {
             // Where the stride is larger than the kernel, no weight meets the phases from the kernel's size on.
             let met = (self.plan.g.kernel.0, self.plan.g.kernel.1);
             self.plan.phases.add_to(&work.planes, met, dx);
         }
     }
 
-    /// Copies dy to rows of S with zeros between and around them.
-    fn spread(&self, dy: &[E], spread: &mut [E]) {
-        let (plan, w_out) = (self.plan, self.plan.w_out);
-        let (from, to) =
-            ((dy, plan.g.positions(), w_out), (&mut spread[self.margin..], self.plane, plan.row));
-        let (planes, rows) = (plan.g.filters, plan.h_out);
-        E::dispatch_at(self.level, CopyRows { from, to, planes, rows, len: w_out, add: false });
+    /// Copies a band of dy, and the rows before it that its weights look back to, to rows of S with zeros between them
+    /// and in place of rows that are none.
+    fn spread(&self, dy: &[E], band: &Range<usize>, spread: &mut [E]) {
+        let (plan, w_out, row) = (self.plan, self.plan.w_out, self.plan.row);
+        let first = band.start.saturating_sub(self.halo);
+        let count = band.end.min(plan.h_out).saturating_sub(first);
+        // Row i of dy stands here.
+        let start = |i: usize| self.margin + (i + self.halo - band.start) * row - self.halo * row;
+        for plane in spread.chunks_exact_mut(self.plane) {
+            plane[self.margin - self.halo * row..start(first)].fill(E::ZERO);
+            plane[start(first + count)..self.margin + band.len() * row].fill(E::ZERO);
+        }
+        if count > 0 {
+            let from = (&dy[first * w_out..], plan.g.positions(), w_out);
+            let to = (&mut spread[start(first)..], self.plane, row);
+            let planes = plan.g.filters;
+            E::dispatch_at(self.level, CopyRows { from, to, planes, rows: count, len: w_out, add: false });
+        }
     }
 
-    /// dw += dy columns^T.
-    fn weight(&self, x: &[E], spread: &[E], grad_weight: &mut [E]) {
-        let (plan, len) = (self.plan, self.plan.len());
-        let planes = plan.phases.split(x);
-        let columns = plan.columns(planes.as_deref().unwrap_or(x));
-        let rows = Rows::new(spread, &self.weight_offsets, len);
+    /// dw += dy columns^T, of a band.
+    fn weight(&self, columns: Rows<'_, E>, spread: &[E], band: &Range<usize>, grad_weight: &mut [E]) {
+        let (plan, rows) = (self.plan, band.start..band.end.min(self.plan.h_out));
+        if rows.is_empty() {
+            return;
+        }
+        let len = plan.band_len(&rows);
+        let (left, columns) =
+            (Rows::new(spread, &self.weight_offsets, len), columns.window(rows.start * plan.row, len));
         for start in (0..len).step_by(WEIGHT_BAND) {
             let band = WEIGHT_BAND.min(len - start);
-            let (left, right, stretches) =
-                (rows.window(start, band), columns.window(start, band), Stretches::one(band));
-            E::dispatch_at(self.level, Dots { left, right, stretches, out: grad_weight });
+            let (left, right) = (left.window(start, band), columns.window(start, band));
+            E::dispatch_at(
+                self.level,
+                Dots { left, right, stretches: Stretches::one(band), out: grad_weight },
+            );
         }
     }
 
-    /// The same from dy as it stands, row by row: for where nothing else wants it spread.
-    fn weight_by_rows(&self, x: &[E], dy: &[E], grad_weight: &mut [E]) {
-        let plan = self.plan;
-        let planes = plan.phases.split(x);
-        let columns = plan.columns(planes.as_deref().unwrap_or(x));
-        let positions = plan.g.positions();
-        let offsets: Vec<usize> = (0..plan.g.filters).map(|o| o * positions).collect();
-        let rows = Rows::new(dy, &offsets, positions);
-        let band = even_bands(plan.h_out, plan.row, WEIGHT_BAND);
-        for band in bands(plan.h_out, band) {
-            let left = rows.window(band.start * plan.w_out, band.len() * plan.w_out);
-            let right = columns.window(band.start * plan.row, plan.band_len(&band));
-            let stretches = Stretches { count: band.len(), len: plan.w_out, steps: (plan.w_out, plan.row) };
-            E::dispatch_at(self.level, Dots { left, right, stretches, out: grad_weight });
-        }
-    }
-
-    /// The planes of dx: a gather from the spread dy for each phase, with what they begin with.
-    fn input(&self, spread: &[E], init: Init<'_, E>, planes: &mut [E]) {
-        let (g, pixels) = (&self.plan.g, self.plan.phases.plane());
+    /// A band of the planes of dx: a gather from the spread dy for each phase, with what they begin with.
+    fn input(&self, spread: &[E], band: &Range<usize>, init: Init<'_, E>, planes: &mut [E]) {
+        let (g, row, pixels) = (&self.plan.g, self.plan.row, self.plan.phases.plane());
         for (product, planes) in self.inputs.iter().zip(planes.chunks_mut(g.channels * pixels)) {
             let depth = product.offsets.len();
             if depth == 0 {
                 // Between the weights' reach, where the stride is larger than the kernel: never added to dx.
                 continue;
             }
-            let rows = Rows::new(spread, &product.offsets, pixels);
-            for start in (0..pixels).step_by(BAND) {
-                let rows = rows.window(start, BAND.min(pixels - start));
+            let rows = Rows::new(spread, &product.offsets, band.len() * row);
+            for start in (0..rows.len()).step_by(BAND) {
+                let rows = rows.window(start, BAND.min(rows.len() - start));
                 for block in blocks(block_height(self.level), g.channels) {
                     let packed = &product.packed[block.start * depth..block.end * depth];
-                    let out = &mut planes[block.start * pixels + start..];
+                    let out = &mut planes[block.start * pixels + band.start * row + start..];
                     E::dispatch_at(self.level, Multiply { packed, rows, init, out, stride: pixels });
                 }
             }

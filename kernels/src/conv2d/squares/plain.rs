@@ -68,7 +68,7 @@ fn side(g: &Geometry) -> Option<usize> {
         vectors(h, w + 1, w) * (channels * (products + patches) + outputs * filters)
     };
     // The filters have to stay in the second-level cache.
-    let four = if 36 * channels * filters <= MAX_FILTERS { cost(4, 200, 150) } else { usize::MAX };
+    let four = if 36 * channels * filters <= MAX_FILTERS { cost(4, 400, 150) } else { usize::MAX };
     let two = cost(2, 80, 40);
     let direct = vectors(h_out, w_out + 2, w_out) * channels * 9 * filters;
     (four.min(two) < direct / 8 * 9).then_some(if four < two { 4 } else { 2 })
