@@ -9,7 +9,7 @@
 
 use crate::map::{Identity, map_add};
 use crate::simd::Level;
-use crate::tile::{Dots, Init, Multiply, Rows, Stretches, block_height, blocks, pack};
+use crate::tile::{Dots, Init, Multiply, Rows, block_height, blocks, pack};
 use crate::{Element, scratch};
 use rayon::prelude::*;
 
@@ -72,7 +72,7 @@ pub fn dense_forward<E: Element>(g: &Dense, x: &[E], weight: &[E], bias: Option<
             let (start, len) = (chunk * CHUNK, CHUNK.min(g.inputs - chunk * CHUNK));
             let left = all_x.select(rows.clone()).window(start, len);
             let right = all_w.window(start, len);
-            E::dispatch_at(level, Dots { left, right, stretches: Stretches::one(len), out });
+            E::dispatch_at(level, Dots { left, right, out });
         });
         for row in y.chunks_mut(g.outputs) {
             match bias {

@@ -18,7 +18,7 @@ use crate::batch_norm::{Normalise, Rstd, SquaredDifference};
 use crate::dense::{offsets, stretches};
 use crate::map::{Identity, Map, map_add_chunk, map_chunk};
 use crate::simd::{Level, Simd};
-use crate::tile::{Dots, Init, Multiply, Rows, Stretches, block_height, blocks, pack};
+use crate::tile::{Dots, Init, Multiply, Rows, block_height, blocks, pack};
 use crate::{Dense, Element, dense_backward_bias, scratch};
 use rayon::prelude::*;
 
@@ -65,7 +65,7 @@ pub fn normalised_dense_forward<E: Element>(
             }
             let u_offsets = offsets(g.rows, len);
             let (left, right) = (Rows::new(&u, &u_offsets, len), all_w.window(start, len));
-            E::dispatch_at(level, Dots { left, right, stretches: Stretches::one(len), out });
+            E::dispatch_at(level, Dots { left, right, out });
         },
     );
     for row in y.chunks_exact_mut(g.outputs) {

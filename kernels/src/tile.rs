@@ -306,39 +306,14 @@ unsafe fn load<E: Element, S: Simd<E>, const PARTIAL: bool>(s: S, at: *const E, 
     unsafe { if PARTIAL { s.load_partial(at, n) } else { s.load(at) } }
 }
 
-/// `G[i][k] += Σ_p Y[i][p] X[k][p]`, where p runs over some stretches of the rows.
+/// `G[i][k] += Σ_p Y[i][p] X[k][p]`.
 pub struct Dots<'a, E> {
     /// Y.
     pub left: Rows<'a, E>,
-    /// X.
+    /// X, whose rows are as long.
     pub right: Rows<'a, E>,
-    /// Which numbers of the rows are summed.
-    pub stretches: Stretches,
     /// G, row-major: `left.count()` x `right.count()`.
     pub out: &'a mut [E],
-}
-
-/// `count` stretches of `len` numbers; from one to the next it is `steps.0` in Y and `steps.1` in X.
-#[derive(Clone, Copy)]
-pub struct Stretches {
-    /// How many there are.
-    pub count: usize,
-    /// Numbers of each.
-    pub len: usize,
-    /// (in Y, in X).
-    pub steps: (usize, usize),
-}
-
-impl Stretches {
-    /// One stretch: the rows as they are.
-    pub fn one(len: usize) -> Stretches {
-        Stretches { count: 1, len, steps: (0, 0) }
-    }
-
-    /// How long the rows have to be that these are stretches of.
-    fn reach(&self, step: usize) -> usize {
-        self.count.checked_sub(1).map_or(0, |last| last * step + self.len)
-    }
 }
 
 impl<E: Element> Kernel<E> for Dots<'_, E> {
@@ -346,9 +321,7 @@ impl<E: Element> Kernel<E> for Dots<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd<E>>(mut self, s: S) {
-        let (left, right) =
-            (self.stretches.reach(self.stretches.steps.0), self.stretches.reach(self.stretches.steps.1));
-        assert!(left <= self.left.len && right <= self.right.len, "stretches beyond the rows");
+        assert!(self.left.len == self.right.len, "rows of different lengths");
         assert!(self.out.len() == self.left.count() * self.right.count(), "G has another size");
         let rows = self.left.count();
         let mut i = 0;
@@ -408,7 +381,7 @@ fn dots_tile<E: Element, S: Simd<E>, const M: usize, const N: usize>(
     i: usize,
     k: usize,
 ) {
-    let Stretches { count, len, steps } = job.stretches;
+    let len = job.left.len;
     let columns = job.right.count();
     let mut left = [std::ptr::null(); M];
     for (m, pointer) in left.iter_mut().enumerate() {
@@ -419,38 +392,34 @@ fn dots_tile<E: Element, S: Simd<E>, const M: usize, const N: usize>(
         *pointer = job.right.pointer(k + j, 0);
     }
     let mut sums = [[s.splat(E::ZERO); N]; M];
-    for stretch in 0..count {
-        let (mut in_left, mut in_right) = (stretch * steps.0, stretch * steps.1);
-        let end = in_left + len;
-        while in_left + S::LANES <= end {
-            let mut x = [s.splat(E::ZERO); N];
-            for (x, pointer) in x.iter_mut().zip(&right) {
-                // SAFETY: a vector is left of the stretch, `run` has checked that the stretches lie in the rows, and
-                // `Rows::new` holds every row in its buffer.
-                *x = unsafe { s.load(pointer.add(in_right)) };
-            }
-            for (row, pointer) in sums.iter_mut().zip(&left) {
-                // SAFETY: as above.
-                let y = unsafe { s.load(pointer.add(in_left)) };
-                for (sum, x) in row.iter_mut().zip(&x) {
-                    *sum = s.fma(y, *x, *sum);
-                }
-            }
-            (in_left, in_right) = (in_left + S::LANES, in_right + S::LANES);
+    let mut p = 0;
+    while p + S::LANES <= len {
+        let mut x = [s.splat(E::ZERO); N];
+        for (x, pointer) in x.iter_mut().zip(&right) {
+            // SAFETY: a vector is left of the rows, which `Rows::new` holds in their buffers.
+            *x = unsafe { s.load(pointer.add(p)) };
         }
-        if in_left < end {
-            let n = end - in_left;
-            let mut x = [s.splat(E::ZERO); N];
-            for (x, pointer) in x.iter_mut().zip(&right) {
-                // SAFETY: n numbers are left of the stretch.
-                *x = unsafe { s.load_partial(pointer.add(in_right), n) };
+        for (row, pointer) in sums.iter_mut().zip(&left) {
+            // SAFETY: as above.
+            let y = unsafe { s.load(pointer.add(p)) };
+            for (sum, x) in row.iter_mut().zip(&x) {
+                *sum = s.fma(y, *x, *sum);
             }
-            for (row, pointer) in sums.iter_mut().zip(&left) {
-                // SAFETY: as above.
-                let y = unsafe { s.load_partial(pointer.add(in_left), n) };
-                for (sum, x) in row.iter_mut().zip(&x) {
-                    *sum = s.fma(y, *x, *sum);
-                }
+        }
+        p += S::LANES;
+    }
+    if p < len {
+        let n = len - p;
+        let mut x = [s.splat(E::ZERO); N];
+        for (x, pointer) in x.iter_mut().zip(&right) {
+            // SAFETY: n numbers are left of the rows.
+            *x = unsafe { s.load_partial(pointer.add(p), n) };
+        }
+        for (row, pointer) in sums.iter_mut().zip(&left) {
+            // SAFETY: as above.
+            let y = unsafe { s.load_partial(pointer.add(p), n) };
+            for (sum, x) in row.iter_mut().zip(&x) {
+                *sum = s.fma(y, *x, *sum);
             }
         }
     }

@@ -7,7 +7,7 @@ use super::plan::{BAND, Plan, bands, even_bands, taps};
 use super::squares::plain::Squares;
 use crate::map::{Identity, sum_chunk};
 use crate::simd::Level;
-use crate::tile::{CopyRows, Dots, Init, Multiply, Rows, Stretches, block_height, blocks, pack};
+use crate::tile::{CopyRows, Dots, Init, Multiply, Rows, block_height, blocks, pack};
 use crate::{Element, scratch};
 use std::ops::Range;
 
@@ -42,7 +42,8 @@ pub fn conv2d_backward<E: Element>(
     let with_input = wants_input && input_columns.is_none() && squares.is_none();
     let with_weight = wants_weight && weight_columns.is_none();
     let plan = (with_input || with_weight).then(|| Plan::new(g));
-    let shared = plan.as_ref().map(|plan| Backward::new(Level::current(), plan, weight, with_input, WEIGHT_BAND));
+    let shared =
+        plan.as_ref().map(|plan| Backward::new(Level::current(), plan, weight, with_input, WEIGHT_BAND));
     in_parts(
         g.images,
         LEAST.div_ceil(g.positions()),
@@ -246,10 +247,7 @@ impl<'a, E: Element> Backward<'a, E> {
         for start in (0..len).step_by(WEIGHT_BAND) {
             let band = WEIGHT_BAND.min(len - start);
             let (left, right) = (left.window(start, band), columns.window(start, band));
-            E::dispatch_at(
-                self.level,
-                Dots { left, right, stretches: Stretches::one(band), out: grad_weight },
-            );
+            E::dispatch_at(self.level, Dots { left, right, out: grad_weight });
         }
     }
 

@@ -11,7 +11,7 @@
 use super::Geometry;
 use super::backward::LEAST;
 use crate::simd::Level;
-use crate::tile::{Dots, Init, Multiply, Rows, Stretches, block_height, blocks, pack};
+use crate::tile::{Dots, Init, Multiply, Rows, block_height, blocks, pack};
 use crate::{Element, scratch};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -158,8 +158,7 @@ impl Columns {
             } else if !grad_weight.is_empty() {
                 let columns = self.im2col(&x[images.start * image..images.end * image], images.len());
                 let right = Rows::new(&columns, &offsets[..depth], len);
-                let stretches = Stretches::one(len);
-                E::dispatch_at(self.level, Dots { left, right, stretches, out: &mut *grad_weight });
+                E::dispatch_at(self.level, Dots { left, right, out: &mut *grad_weight });
             }
             if !dx.is_empty() {
                 let mut columns = scratch::any::<E>(depth * len);
