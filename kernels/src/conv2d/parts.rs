@@ -47,7 +47,8 @@ pub(super) fn in_parts<E: Element>(
         // Not worth asking another thread.
         inputs.into_iter().for_each(|input| run((0, (&mut sums[..], input))));
     } else {
-        sums.par_chunks_mut(part_len.max(1)).zip(inputs).enumerate().for_each(run);
+        // One by one: a thread that is late leaves the rest to the others.
+        sums.par_chunks_mut(part_len.max(1)).zip(inputs).enumerate().with_max_len(1).for_each(run);
     }
     let mut start = 0;
     for (param, len) in params.into_iter().zip(&lengths) {

@@ -192,7 +192,9 @@ pub fn conv_stack_forward<E: Element>(
             });
         }
     }
-    parts.into_par_iter().zip(x.par_chunks(stages[0].geometry.image_len())).for_each(|(part, x)| {
+    // One by one: a thread that is late leaves the rest to the others.
+    let images = parts.into_par_iter().zip(x.par_chunks(stages[0].geometry.image_len())).with_max_len(1);
+    images.for_each(|(part, x)| {
         // What is not kept, and what it was made from.
         let (mut y, mut before) = (scratch::any::<E>(0), scratch::any::<E>(0));
         let mut kept_before: Option<&[E]> = Some(x);
