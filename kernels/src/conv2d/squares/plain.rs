@@ -38,9 +38,11 @@ impl<E: Element> Squares<E> {
             Geometry { channels: g.filters, size: g.output_size(), filters: g.channels, padding, ..*g };
         side(&turned)?;
         let mut flipped = scratch::any::<E>(g.weight_len());
-        for (at, value) in flipped.iter_mut().enumerate() {
-            let (c, o, tap) = (at / 9 / g.filters, at / 9 % g.filters, at % 9);
-            *value = weight[(o * g.channels + c) * 9 + 8 - tap];
+        for (c, filter) in flipped.chunks_exact_mut(9 * g.filters).enumerate() {
+            for (o, to) in filter.chunks_exact_mut(9).enumerate() {
+                let from = &weight[(o * g.channels + c) * 9..][..9];
+                to.iter_mut().zip(from.iter().rev()).for_each(|(to, from)| *to = *from);
+            }
         }
         Squares::forward(&turned, &flipped)
     }
@@ -71,7 +73,9 @@ fn side(g: &Geometry) -> Option<usize> {
     let four = if 36 * channels * filters <= MAX_FILTERS { cost(4, 400, 150) } else { usize::MAX };
     let two = cost(2, 80, 40);
     let direct = vectors(h_out, w_out + 2, w_out) * channels * 9 * filters;
-    (four.min(two) < direct / 8 * 9).then_some(if four < two { 4 } else { 2 })
+    // The filters' own transform, once for all images.
+    let once = 60 * channels * filters / g.images;
+    (four.min(two) + once < direct / 8 * 9).then_some(if four < two { 4 } else { 2 })
 }
 
 /// Elements of the transformed filters of F(4 x 4, 3 x 3): half a second-level cache in f32.
