@@ -4,7 +4,7 @@
 //! windows side by side: interleaved, a vector of quads is two of windows, row 2i + a of them in rows of 2 S. That is
 //! how they are written ([`Layout`]).
 
-use super::{BAND, Bank, Outputs, Tail};
+use super::{Bank, Outputs, Tail};
 use crate::conv2d::averages::store_pair;
 use crate::conv2d::phases::Phases;
 use crate::conv2d::plan::{Layout, bands, even_bands};
@@ -14,6 +14,9 @@ use crate::conv2d::{Geometry, pooled_size};
 use crate::simd::{MAX_LANES, Simd};
 use crate::tile::CopyRows;
 use crate::{Element, scratch};
+
+/// Quads in a band: what the filters read of the image and what they write stays in the second-level cache.
+const BAND: usize = 64;
 
 /// y = pool(relu(conv(x, weight) + bias)), an image at a time.
 pub(in crate::conv2d) struct QuadForward<'a, E: Element> {
@@ -56,7 +59,7 @@ impl<'a, E: Element> QuadForward<'a, E> {
     ) -> QuadForward<'a, E> {
         let (size, phases) = (pooled_size(g), phases(g).of(x));
         let bank = Bank::new(g, &phases, weight);
-        let band = even_bands(size.0.div_ceil(2), phases.row, BAND / 16);
+        let band = even_bands(size.0.div_ceil(2), phases.row, BAND);
         QuadForward { size, phases, bank, bias, band, dense }
     }
 

@@ -18,9 +18,6 @@ use crate::{Element, scratch};
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// Outputs in a band: what the filters read of the image and what they write stays in the second-level cache.
-const BAND: usize = 1024;
-
 /// The largest M of the tiles: P M sums, a vector of the patches and one weight have to fit in the registers.
 fn block_height(level: Level, patch: usize) -> usize {
     match level {

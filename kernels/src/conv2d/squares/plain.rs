@@ -7,7 +7,7 @@
 //! Here is the famous flip after all: filters turned by half a circle, channels and filters in each other's place, and
 //! as much padding as makes the full convolution.
 
-use super::{BAND, Bank, Outputs, Tail};
+use super::{Bank, Outputs, Tail};
 use crate::conv2d::Geometry;
 use crate::conv2d::phases::Phases;
 use crate::conv2d::plan::{bands, even_bands};
@@ -15,6 +15,9 @@ use crate::conv2d::winograd::{FOUR, Form, Four, TWO, Two};
 use crate::simd::{MAX_LANES, Simd};
 use crate::tile::CopyRows;
 use crate::{Element, scratch};
+
+/// Outputs in a band: with fewer, a band's last vector, which is not full, counts for more than the caches.
+const BAND: usize = 4096;
 
 /// A convolution in squares of outputs.
 pub(in crate::conv2d) enum Squares<E: Element> {
