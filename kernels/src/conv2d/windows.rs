@@ -9,7 +9,7 @@
 //! A tile keeps the four convolutions of M filters and a vector of windows in registers until their largest is
 //! known; no row of the convolution is ever stored. For this the image is cut into 2 x 2 [`Phases`]: where window
 //! (i, j) is the vector's lane i S + j, what weight (u, v) meets at the window's corner (a, b) is one stretch of the
-//! plane of (a + u, b + v). Filters of 3 x 3 go by another way: [`super::quads`].
+//! plane of (a + u, b + v). Filters of 3 x 3 go by another way: [`super::squares`].
 
 use super::phases::Phases;
 use super::plan::{Layout, bands, even_bands, taps};
