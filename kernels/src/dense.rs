@@ -74,14 +74,19 @@ pub fn dense_forward<E: Element>(g: &Dense, x: &[E], weight: &[E], bias: Option<
             let right = all_w.window(start, len);
             E::dispatch_at(level, Dots { left, right, out });
         });
-        for row in y.chunks_mut(g.outputs) {
-            match bias {
-                Some(bias) => row.copy_from_slice(bias),
-                None => row.fill(E::ZERO),
-            }
-        }
-        crate::add_partials(&sums, y.len(), 0, y);
+        add_up(&sums, bias, g.outputs, y);
     });
+}
+
+/// y = bias + the sums of all stretches, in order.
+pub(crate) fn add_up<E: Element>(sums: &[E], bias: Option<&[E]>, outputs: usize, y: &mut [E]) {
+    for row in y.chunks_exact_mut(outputs) {
+        match bias {
+            Some(bias) => row.copy_from_slice(bias),
+            None => row.fill(E::ZERO),
+        }
+    }
+    crate::add_partials(sums, y.len(), 0, y);
 }
 
 /// Adds dx.

@@ -15,8 +15,8 @@
 //! ```
 
 use crate::batch_norm::{Normalise, Rstd, SquaredDifference};
-use crate::dense::{offsets, stretches};
-use crate::map::{Identity, Map, map_add_chunk, map_chunk};
+use crate::dense::{add_up, offsets, stretches};
+use crate::map::{Identity, Map, Product, Scale, map_add_chunk, map_chunk};
 use crate::simd::{Level, Simd};
 use crate::tile::{Dots, Init, Multiply, Rows, block_height, blocks, pack};
 use crate::{Dense, Element, dense_backward_bias, scratch};
@@ -68,13 +68,7 @@ pub fn normalised_dense_forward<E: Element>(
             E::dispatch_at(level, Dots { left, right, out });
         },
     );
-    for row in y.chunks_exact_mut(g.outputs) {
-        match bias {
-            Some(bias) => row.copy_from_slice(bias),
-            None => row.fill(E::ZERO),
-        }
-    }
-    crate::add_partials(&sums, y.len(), 0, y);
+    add_up(&sums, bias, g.outputs, y);
 }
 
 /// Writes dgamma and dbeta; adds dx and dW where they are wanted.
@@ -132,8 +126,8 @@ pub fn normalised_dense_backward<E: Element>(
         dgamma.fill(E::ZERO);
         dbeta.fill(E::ZERO);
         for (o, q) in q.chunks_exact(len).enumerate() {
-            map_add_chunk(crate::map::Product, [w(o), q], dgamma);
-            map_add_chunk(crate::map::Scale(s[o]), [w(o)], dbeta);
+            map_add_chunk(Product, [w(o), q], dgamma);
+            map_add_chunk(Scale(s[o]), [w(o)], dbeta);
             if let Some(dw) = dw.get_mut(o) {
                 map_add_chunk(WeightGradient(s[o]), [q, gamma, beta], dw);
             }

@@ -222,7 +222,7 @@ impl<'a, E: Element> Backward<'a, E> {
         let first = band.start.saturating_sub(self.halo);
         let count = band.end.min(plan.h_out).saturating_sub(first);
         // Row i of dy stands here.
-        let start = |i: usize| self.margin + (i + self.halo - band.start) * row - self.halo * row;
+        let start = |i: usize| self.margin - self.halo * row + (i + self.halo - band.start) * row;
         for plane in spread.chunks_exact_mut(self.plane) {
             plane[self.margin - self.halo * row..start(first)].fill(E::ZERO);
             plane[start(first + count)..self.margin + band.len() * row].fill(E::ZERO);

@@ -47,7 +47,7 @@ pub(super) const TWO: usize = 4;
 pub(super) const FOUR: usize = 6;
 
 /// The transforms of a form whose patches have side P.
-pub(super) trait Form<const P: usize> {
+pub(super) trait Form<const P: usize>: Send + Sync {
     /// Side of its outputs: P - 2.
     const SIDE: usize;
     /// G times a column of three.

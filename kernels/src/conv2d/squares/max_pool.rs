@@ -1,8 +1,8 @@
 //! Convolution with 3 x 3 filters, bias, ReLU and 2 x 2 max-pooling in one: forward.
 //!
-//! A square of 4 x 4 outputs, a quad, is four windows of the pooling: windows (2i + a, 2j + b) for a, b in 0..2. Two quads side by side are four
-//! windows side by side: interleaved, a vector of quads is two of windows, row 2i + a of them in rows of 2 S. That is
-//! how they are written ([`Layout`]).
+//! A square of 4 x 4 outputs, a quad, is four windows of the pooling: windows (2i + a, 2j + b) for a, b in 0..2. Two
+//! quads side by side are four windows side by side: interleaved, a vector of quads is two of windows, row 2i + a of
+//! them in rows of 2 S. That is how they are written ([`Layout`]).
 
 use super::{Bank, Outputs, Tail};
 use crate::conv2d::averages::store_pair;
@@ -12,7 +12,6 @@ use crate::conv2d::windows::largest_of_four;
 use crate::conv2d::winograd::{FOUR, Four};
 use crate::conv2d::{Geometry, pooled_size};
 use crate::simd::{MAX_LANES, Simd};
-use crate::tile::CopyRows;
 use crate::{Element, scratch};
 
 /// Quads in a band: what the filters read of the image and what they write stays in the second-level cache.
@@ -86,18 +85,8 @@ impl<'a, E: Element> QuadForward<'a, E> {
                 let tail = MaxPool::<E, true> { bias, y: y_to, winner: (&mut winner[2 * start..], half) };
                 self.bank.run(columns, &mut room, tail);
             }
-            if !self.dense {
-                continue;
-            }
-            for a in 0..2 {
-                // An odd last row has none below it.
-                let count = (h - a).div_ceil(2).min(rows.end).saturating_sub(rows.start);
-                if count > 0 {
-                    let from = (&tile[a * 2 * len..], 4 * len, 2 * row);
-                    let to = (&mut y[(2 * rows.start + a) * w..], h * w, 2 * w);
-                    let copy = CopyRows { from, to, planes: filters, rows: count, len: w, add: false };
-                    E::dispatch_at(self.bank.level, copy);
-                }
+            if self.dense {
+                self.bank.copy((&tile, 2, len, row), &rows, (&mut *y, h, w), false);
             }
         }
     }

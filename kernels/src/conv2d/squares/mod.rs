@@ -13,7 +13,7 @@ use super::Geometry;
 use super::phases::Phases;
 use super::winograd::{self, Form};
 use crate::simd::{Kernel, Level, MAX_LANES, Simd};
-use crate::tile::{Rows, blocks};
+use crate::tile::{CopyRows, Rows, blocks};
 use crate::{Element, scratch};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -39,7 +39,7 @@ struct Bank<E: Element, F, const P: usize> {
     form: PhantomData<F>,
 }
 
-impl<E: Element, F: Form<P> + Send + Sync, const P: usize> Bank<E, F, P> {
+impl<E: Element, F: Form<P>, const P: usize> Bank<E, F, P> {
     fn new(g: &Geometry, phases: &Phases, weight: &[E]) -> Bank<E, F, P> {
         let level = Level::current();
         let (height, filters) = (block_height(level, P), g.filters);
@@ -60,6 +60,28 @@ impl<E: Element, F: Form<P> + Send + Sync, const P: usize> Bank<E, F, P> {
     /// Room for transformed patches, and behind them for sums that are gathered along columns only.
     fn room(&self) -> scratch::Scratch<E> {
         scratch::any((self.depth() + F::SIDE * P * self.height) * MAX_LANES)
+    }
+
+    /// Copies rows `rows` of squares, outputs of `side` x `side` each, from a band's tile to rows of y, (filter, H, W), or
+    /// adds them. In the tile, row r of the squares of a filter is one stretch of `side` `len`; from one row of squares to
+    /// the next it is `side` `row`.
+    fn copy(
+        &self,
+        (tile, side, len, row): (&[E], usize, usize, usize),
+        rows: &Range<usize>,
+        (y, h, w): (&mut [E], usize, usize),
+        add: bool,
+    ) {
+        for r in 0..side.min(h) {
+            // The last row of squares may reach over the end.
+            let count = (h - r).div_ceil(side).min(rows.end).saturating_sub(rows.start);
+            if count > 0 {
+                let from = (&tile[r * side * len..], side * side * len, side * row);
+                let to = (&mut y[(side * rows.start + r) * w..], h * w, side * w);
+                let copy = CopyRows { from, to, planes: self.filters, rows: count, len: w, add };
+                E::dispatch_at(self.level, copy);
+            }
+        }
     }
 
     fn run<T: Tail<E, F, P>>(&self, columns: Rows<'_, E>, room: &mut [E], tail: T) {
@@ -113,9 +135,7 @@ struct Band<'a, E: Element, F, T, const P: usize> {
     tail: T,
 }
 
-impl<E: Element, F: Form<P> + Send + Sync, T: Tail<E, F, P>, const P: usize> Kernel<E>
-    for Band<'_, E, F, T, P>
-{
+impl<E: Element, F: Form<P>, T: Tail<E, F, P>, const P: usize> Kernel<E> for Band<'_, E, F, T, P> {
     type Output = ();
 
     #[inline(always)]
@@ -136,7 +156,7 @@ impl<E: Element, F: Form<P> + Send + Sync, T: Tail<E, F, P>, const P: usize> Ker
     }
 }
 
-impl<E: Element, F: Form<P> + Send + Sync, T: Tail<E, F, P>, const P: usize> Band<'_, E, F, T, P> {
+impl<E: Element, F: Form<P>, T: Tail<E, F, P>, const P: usize> Band<'_, E, F, T, P> {
     /// Squares p..p + n of every filter.
     #[inline(always)]
     fn vector<S: Simd<E>, const PARTIAL: bool>(&mut self, s: S, p: usize, n: usize) {

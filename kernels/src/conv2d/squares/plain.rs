@@ -13,7 +13,6 @@ use crate::conv2d::phases::Phases;
 use crate::conv2d::plan::{bands, even_bands};
 use crate::conv2d::winograd::{FOUR, Form, Four, TWO, Two};
 use crate::simd::{MAX_LANES, Simd};
-use crate::tile::CopyRows;
 use crate::{Element, scratch};
 
 /// Outputs in a band: with fewer, a band's last vector, which is not full, counts for more than the caches.
@@ -94,7 +93,7 @@ pub(in crate::conv2d) struct Plan<E: Element, F, const P: usize> {
     band: usize,
 }
 
-impl<E: Element, F: Form<P> + Send + Sync, const P: usize> Plan<E, F, P> {
+impl<E: Element, F: Form<P>, const P: usize> Plan<E, F, P> {
     fn new(g: &Geometry, weight: &[E]) -> Plan<E, F, P> {
         let size = g.output_size();
         let (h, w) = (size.0.div_ceil(F::SIDE), size.1.div_ceil(F::SIDE));
@@ -115,16 +114,7 @@ impl<E: Element, F: Form<P> + Send + Sync, const P: usize> Plan<E, F, P> {
             let len = (rows.len() - 1) * row + w;
             let columns = columns.window(rows.start * row, len);
             self.bank.run(columns, &mut room, Plain { bias, y: (&mut tile[..], F::SIDE * len) });
-            for r in 0..F::SIDE.min(h_out) {
-                // The last rows of squares may reach over the end of the image.
-                let count = (h_out - r).div_ceil(F::SIDE).min(rows.end).saturating_sub(rows.start);
-                if count > 0 {
-                    let from = (&tile[r * F::SIDE * len..], F::SIDE * F::SIDE * len, F::SIDE * row);
-                    let to = (&mut y[(F::SIDE * rows.start + r) * w_out..], h_out * w_out, F::SIDE * w_out);
-                    let copy = CopyRows { from, to, planes: filters, rows: count, len: w_out, add };
-                    E::dispatch_at(self.bank.level, copy);
-                }
-            }
+            self.bank.copy((&tile, F::SIDE, len, row), &rows, (&mut *y, h_out, w_out), add);
         }
     }
 }
