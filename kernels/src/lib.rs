@@ -12,10 +12,12 @@ mod adam;
 mod batch_norm;
 mod conv2d;
 mod dense;
+mod dropout;
 mod element;
 pub mod map;
 pub mod math;
 mod normalised_dense;
+mod pairwise;
 mod pool2d;
 pub mod probe;
 pub mod reference;
@@ -33,8 +35,10 @@ pub use conv2d::{
     conv2d_backward, conv2d_forward, pooled_size,
 };
 pub use dense::{Dense, dense_backward_bias, dense_backward_input, dense_backward_weight, dense_forward};
+pub use dropout::Dropout;
 pub use element::Element;
 pub use normalised_dense::{normalised_dense_backward, normalised_dense_forward};
+pub use pairwise::{pairwise_squared_distance_backward, pairwise_squared_distance_forward};
 pub use pool2d::{Pool2d, avg_pool2d_backward, avg_pool2d_forward, max_pool2d_backward, max_pool2d_forward};
 
 /// Into how many parts a batch is cut for sums over it: by its size alone, never by the number of threads.

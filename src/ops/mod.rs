@@ -12,13 +12,19 @@ mod conv2d;
 mod conv_stack;
 mod dense;
 mod distance;
+mod dropout;
 mod elementwise;
 mod flatten;
+mod l2_normalise;
 mod max_pool2d;
+mod mined_triplet_loss;
 mod normalised_dense;
+mod pairwise_squared_distance;
 mod reduce;
 mod sample;
+mod scale;
 mod shapes;
+mod supervised_contrastive_loss;
 mod triplet_loss;
 
 pub use activation::{Relu, Sigmoid, Tanh};
@@ -29,12 +35,18 @@ pub use conv_stack::{ConvBlock, ConvStack, Tail};
 pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub use distance::{EuclideanDistance, SquaredDistance};
+pub use dropout::Dropout;
 pub use elementwise::{Add, Mul, Sqrt, Square, Sub};
 pub use flatten::Flatten;
+pub use l2_normalise::L2Normalise;
 pub use max_pool2d::MaxPool2d;
+pub use mined_triplet_loss::{MinedTripletLoss, Mining};
 pub use normalised_dense::NormalisedDense;
+pub use pairwise_squared_distance::PairwiseSquaredDistance;
 pub use reduce::{Mean, Sum};
 pub use sample::{Refusal, Sample, Samples};
+pub use scale::Scale;
+pub use supervised_contrastive_loss::SupervisedContrastiveLoss;
 pub use triplet_loss::TripletLoss;
 
 /// One op of the table.
@@ -67,6 +79,8 @@ pub fn table() -> Vec<Entry> {
         "mul": Mul,
         "square": Square,
         "sqrt": Sqrt,
+        "scale": Scale,
+        "dropout": Dropout,
         "sum": Sum,
         "mean": Mean,
         "relu": Relu,
@@ -83,7 +97,11 @@ pub fn table() -> Vec<Entry> {
         "flatten": Flatten,
         "squared_distance": SquaredDistance,
         "euclidean_distance": EuclideanDistance,
+        "l2_normalise": L2Normalise,
+        "pairwise_squared_distance": PairwiseSquaredDistance,
         "contrastive_loss": ContrastiveLoss,
         "triplet_loss": TripletLoss,
+        "supervised_contrastive_loss": SupervisedContrastiveLoss,
+        "mined_triplet_loss": MinedTripletLoss,
     }
 }

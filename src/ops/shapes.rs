@@ -68,3 +68,16 @@ pub(super) fn expect_positive(op: &'static str, what: &str, pair: (usize, usize)
     }
     Err(Error::shape(op, format!("a {what} of {} x {}, expected at least 1 x 1", pair.0, pair.1)))
 }
+
+/// One (N, N) matrix of what each of N has to each other, and a label for each.
+pub(super) fn labelled_square(op: &'static str, inputs: &[&Shape], labels: &[u32]) -> Result<()> {
+    let shape = same_shapes(op, inputs, 1)?;
+    match *shape.dims() {
+        [rows, columns] if rows == columns => {}
+        _ => return Err(Error::shape(op, format!("an input of shape {shape}, expected a square (N, N)"))),
+    }
+    if labels.len() == shape.dims()[0] {
+        return Ok(());
+    }
+    Err(Error::shape(op, format!("{} labels for an input of shape {shape}", labels.len())))
+}
