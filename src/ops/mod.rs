@@ -18,6 +18,7 @@ mod flatten;
 mod l2_normalise;
 mod max_pool2d;
 mod mined_triplet_loss;
+mod multi_similarity_loss;
 mod normalised_dense;
 mod pairwise_squared_distance;
 mod reduce;
@@ -41,6 +42,7 @@ pub use flatten::Flatten;
 pub use l2_normalise::L2Normalise;
 pub use max_pool2d::MaxPool2d;
 pub use mined_triplet_loss::{MinedTripletLoss, Mining};
+pub use multi_similarity_loss::MultiSimilarityLoss;
 pub use normalised_dense::NormalisedDense;
 pub use pairwise_squared_distance::PairwiseSquaredDistance;
 pub use reduce::{Mean, Sum};
@@ -102,6 +104,7 @@ pub fn table() -> Vec<Entry> {
         "contrastive_loss": ContrastiveLoss,
         "triplet_loss": TripletLoss,
         "supervised_contrastive_loss": SupervisedContrastiveLoss,
+        "multi_similarity_loss": MultiSimilarityLoss,
         "mined_triplet_loss": MinedTripletLoss,
     }
 }
