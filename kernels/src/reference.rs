@@ -1,7 +1,7 @@
 //! The naive twins: the same functions written to be read, one multiplication at a time. They are the oracle
 //! of the tests and the text of the book. Nothing here is fast, and nothing here is clever.
 
-use crate::{BatchNorm, Dense, Element, Geometry, Pool2d};
+use crate::{BatchNorm, Dense, Dropout, Element, Geometry, Pool2d};
 
 /// Where x[c, i s_h + u - p_h, j s_w + v - p_w] stands in an image; `None` in the padding.
 fn pixel(g: &Geometry, c: usize, (i, j): (usize, usize), (u, v): (usize, usize)) -> Option<usize> {
@@ -229,5 +229,37 @@ pub fn dense_backward<E: Element>(g: &Dense, x: &[E], weight: &[E], dy: &[E], dx
                 dw[o * g.inputs + f] += dy[n * g.outputs + o] * x[n * g.inputs + f];
             }
         }
+    }
+}
+
+/// y[i,j] = |x_i - x_j|^2 of rows of `width`.
+pub fn pairwise_squared_distance_forward<E: Element>(width: usize, x: &[E], y: &mut [E]) {
+    let n = x.len() / width;
+    for i in 0..n {
+        for j in 0..n {
+            let difference = |f| x[i * width + f] - x[j * width + f];
+            y[i * n + j] = (0..width).map(|f| difference(f) * difference(f)).sum();
+        }
+    }
+}
+
+/// dx +=: each distance sends its share of dy to both of its rows.
+pub fn pairwise_squared_distance_backward<E: Element>(width: usize, x: &[E], dy: &[E], dx: &mut [E]) {
+    let n = x.len() / width;
+    for i in 0..n {
+        for j in 0..n {
+            for f in 0..width {
+                let term = E::from_f64(2.0) * dy[i * n + j] * (x[i * width + f] - x[j * width + f]);
+                dx[i * width + f] += term;
+                dx[j * width + f] -= term;
+            }
+        }
+    }
+}
+
+/// y = keep x / (1 - rate).
+pub fn dropout<E: Element>(dropout: &Dropout, x: &[E], y: &mut [E]) {
+    for i in 0..x.len() {
+        y[i] = if dropout.keeps(i) { x[i] / E::from_f64(1.0 - dropout.rate) } else { E::ZERO };
     }
 }

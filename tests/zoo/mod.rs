@@ -5,6 +5,7 @@ mod convolution;
 mod elementwise;
 mod fused;
 mod losses;
+mod metric_learning;
 mod normalisation;
 mod normalised_dense;
 mod pooling;
@@ -41,6 +42,7 @@ pub fn zoo() -> Vec<Specimen> {
         elementwise::specimens(),
         fused::specimens(),
         losses::specimens(),
+        metric_learning::specimens(),
     ]
     .into_iter()
     .flatten()

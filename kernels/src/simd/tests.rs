@@ -45,6 +45,7 @@ macro_rules! formulas {
 formulas! {
     Tanh: |s, x| math::tanh(s, x);
     Sigmoid: |s, x| math::sigmoid(s, x);
+    Exp: |s, x| math::exp(s, x);
     Exp2i: |s, x| s.exp2i(x);
     Round: |s, x| s.sub(s.add(x, s.splat(E::ROUNDER)), s.splat(E::ROUNDER));
     Relu: |s, x| s.max(s.splat(E::ZERO), x);
@@ -97,10 +98,14 @@ fn check_f32(level: Level, all: &[f32]) {
     let (error, x) = worst_ulps(level, Sigmoid, sigmoid, &normal);
     println!("{level}: sigmoid errs by {error:.3} ulp at {x:e}");
     assert!(error <= 4.0, "{level}: sigmoid({x:e}) is off by {error} ulp");
+    let within: Vec<f32> = all.iter().copied().filter(|x| x.abs() <= f32::EXP_MAX).collect();
+    let (error, x) = worst_ulps(level, Exp, f64::exp, &within);
+    println!("{level}: exp errs by {error:.3} ulp at {x:e}");
+    assert!(error <= 4.0, "{level}: exp({x:e}) is off by {error} ulp");
 }
 
 #[test]
-fn tanh_and_sigmoid_in_f32_err_by_less_than_4_ulp_at_every_exponent() {
+fn tanh_sigmoid_and_exp_in_f32_err_by_less_than_4_ulp_at_every_exponent() {
     let all = sweep(16_411);
     for level in Level::available() {
         check_f32(level, &all);
@@ -109,7 +114,7 @@ fn tanh_and_sigmoid_in_f32_err_by_less_than_4_ulp_at_every_exponent() {
 
 #[test]
 #[ignore = "takes minutes; run it in release when math.rs changes"]
-fn tanh_and_sigmoid_in_f32_err_by_less_than_4_ulp_at_every_float() {
+fn tanh_sigmoid_and_exp_in_f32_err_by_less_than_4_ulp_at_every_float() {
     // Beyond 100 both are constant, below 1e-6 linear to the last digit: the sweep above has enough of them.
     let all: Vec<f32> = (1e-6f32.to_bits()..=100f32.to_bits()).map(f32::from_bits).collect();
     for part in all.chunks(1 << 20) {
@@ -121,7 +126,7 @@ fn tanh_and_sigmoid_in_f32_err_by_less_than_4_ulp_at_every_float() {
 }
 
 #[test]
-fn tanh_and_sigmoid_in_f64_err_by_a_few_ulps_at_every_exponent() {
+fn tanh_sigmoid_and_exp_in_f64_err_by_a_few_ulps_at_every_exponent() {
     let bits = (0..=f64::INFINITY.to_bits()).step_by((1 << 44) + 12_345);
     let near = (0..400_000).map(|i| f64::from(i) * 2.5e-4);
     let all: Vec<f64> = bits.map(f64::from_bits).chain(near).flat_map(|x| [x, -x]).collect();
@@ -135,6 +140,19 @@ fn tanh_and_sigmoid_in_f64_err_by_a_few_ulps_at_every_exponent() {
         let (error, x) = worst_relative(level, Sigmoid, sigmoid, &normal);
         println!("{level}: sigmoid errs by {error:.2e} at {x:e}");
         assert!(error <= 1e-15, "{level}: sigmoid({x:e}) is off by {error:e}");
+        let within: Vec<f64> = normal.iter().copied().filter(|x| *x <= f64::EXP_MAX).collect();
+        let (error, x) = worst_relative(level, Exp, f64::exp, &within);
+        println!("{level}: exp errs by {error:.2e} at {x:e}");
+        assert!(error <= 1e-15, "{level}: exp({x:e}) is off by {error:e}");
+    }
+}
+
+#[test]
+fn exp_ends_at_zero_and_stays_finite_and_keeps_nan() {
+    for level in Level::available() {
+        let y = apply(level, Exp, &[f32::NEG_INFINITY, -88.0, 0.0, 1000.0, f32::INFINITY, f32::NAN]);
+        assert_eq!(y[..3], [0.0, 0.0, 1.0]);
+        assert!(y[3] > 6e37 && y[3].is_finite() && y[4] == y[3] && y[5].is_nan(), "{level}: {y:?}");
     }
 }
 

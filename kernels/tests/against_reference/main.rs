@@ -1,6 +1,7 @@
 //! Every kernel against its naive twin, in f64 and f32, at sizes around the lane widths, at every SIMD level.
 
 mod layers;
+mod rows;
 
 use std::process::Command;
 use twinglyph_kernels::simd::Level;
@@ -306,6 +307,10 @@ fn every_kernel_agrees_with_its_naive_twin() {
     layers::dense_agrees::<f32>();
     layers::normalised_dense_agrees::<f64>();
     layers::normalised_dense_agrees::<f32>();
+    rows::pairwise_distances_agree::<f64>();
+    rows::pairwise_distances_agree::<f32>();
+    rows::dropout_agrees::<f64>();
+    rows::dropout_agrees::<f32>();
 }
 
 /// The level is chosen once a process, so each level has a process of its own.
