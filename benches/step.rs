@@ -4,10 +4,9 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::time::Duration;
-use twinglyph::data::GLYPH_SIZE;
 use twinglyph::nn::Model;
 use twinglyph::recipes::{BUILT_IN, Recipe};
-use twinglyph::train::rehearsal::{Step, encoding, towers, training};
+use twinglyph::train::rehearsal::{Step, encoding, images, training};
 
 const PAIRS: [usize; 3] = [8, 32, 128];
 
@@ -24,9 +23,9 @@ fn steps(criterion: &mut Criterion) {
     for (name, text) in BUILT_IN {
         let recipe = Recipe::parse(name, text, &[]).expect("a built-in recipe");
         for pairs in PAIRS {
-            let images = pairs * towers(&recipe.loss);
+            let images = images(recipe.architecture().objective.form(), pairs);
             let model = || {
-                Model::<f32>::new(recipe.architecture(GLYPH_SIZE), recipe.seed).expect("a built-in recipe")
+                Model::<f32>::new(recipe.architecture(), recipe.seed).expect("a built-in recipe")
             };
             // The parts of a step that are no ops are run, not timed.
             let around = || Box::new(|_: &'static str, work: &mut dyn FnMut()| work());

@@ -1,8 +1,10 @@
-//! Adam (Kingma and Ba 2015, arXiv 1412.6980), in the form that Keras computes:
+//! Adam (Kingma and Ba 2015, arXiv 1412.6980), in the form that Keras computes, with AdamW's decoupled weight decay
+//! (Loshchilov and Hutter 2019, arXiv 1711.05101); s shortens a gradient that is too long:
 //!
 //! ```text
+//! g <- s dL/dw
 //! m <- m + (1 - beta_1) (g - m)        v <- v + (1 - beta_2) (g^2 - v)
-//! w <- w - rate sqrt(1 - beta_2^t) / (1 - beta_1^t)  m / (sqrt(v) + eps)
+//! w <- w - rate decay w - rate sqrt(1 - beta_2^t) / (1 - beta_1^t)  m / (sqrt(v) + eps)
 //! ```
 
 use crate::Element;
@@ -21,6 +23,10 @@ pub struct Adam<E> {
     pub beta_2: E,
     /// Keeps the division away from 0.
     pub eps: E,
+    /// rate decay.
+    pub decay: E,
+    /// s.
+    pub scale: E,
 }
 
 /// One step for the weights w with gradients g; m and v are updated too.
@@ -50,11 +56,12 @@ impl<E: Element> Kernel<E> for Step<'_, E> {
     #[inline(always)]
     fn run<S: Simd<E>>(self, _: S) {
         // Plain code: inside `dispatch` the compiler makes vectors of it.
-        let Adam { step_size, beta_1, beta_2, eps } = self.adam;
+        let Adam { step_size, beta_1, beta_2, eps, decay, scale } = self.adam;
         for (((g, w), m), v) in self.g.iter().zip(self.w).zip(self.m).zip(self.v) {
-            *m += (E::ONE - beta_1) * (*g - *m);
-            *v += (E::ONE - beta_2) * (*g * *g - *v);
-            *w -= step_size * *m / (v.sqrt() + eps);
+            let g = scale * *g;
+            *m += (E::ONE - beta_1) * (g - *m);
+            *v += (E::ONE - beta_2) * (g * g - *v);
+            *w = *w - decay * *w - step_size * *m / (v.sqrt() + eps);
         }
     }
 }

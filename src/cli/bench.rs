@@ -2,7 +2,6 @@
 
 use super::output::{print, print_json};
 use super::profile::{Profile, Recorder};
-use crate::data::GLYPH_SIZE;
 use crate::nn::Model;
 use crate::run::config::load_recipe;
 use crate::run::environment::peak_rss_mib;
@@ -64,9 +63,9 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     if let Some(channels) = arguments.channels {
         recipe.channels = usize::from(channels);
     }
-    let architecture = recipe.architecture(GLYPH_SIZE);
+    let architecture = recipe.architecture();
     let pairs = arguments.pairs as usize;
-    let images = pairs * rehearsal::towers(&recipe.loss);
+    let images = rehearsal::images(architecture.objective.form(), pairs);
     let mut model = Model::<f32>::new(architecture, recipe.seed)?;
     let recorder = Recorder::default();
     if arguments.profile {

@@ -3,6 +3,8 @@
 use super::output::{note, print, print_json};
 use crate::Result;
 use crate::data::image::decode_glyph;
+use crate::data::{GLYPH_SIZE, Pixels};
+use crate::evaluate::embed::embed;
 use crate::run::trained::TrainedRun;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -36,13 +38,8 @@ struct Verdict {
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
     let mut run = TrainedRun::load(&arguments.run)?;
-    let [channels, height, width] = run.model.architecture().input;
-    let glyphs = [read(&arguments.left, (height, width))?, read(&arguments.right, (height, width))?];
-    let embeddings = run.model.embed(2, |i, image| {
-        for channel in 0..channels {
-            image[channel * glyphs[i].len()..][..glyphs[i].len()].copy_from_slice(&glyphs[i]);
-        }
-    })?;
+    let glyphs = [read(&arguments.left)?, read(&arguments.right)?];
+    let embeddings = embed(&mut run.model, GLYPH_SIZE, 2, |i| &glyphs[i])?;
     let distance = run.model.distances(&embeddings, &[(0, 1)])?[0];
     let verdict = Verdict { distance, threshold: run.threshold, same_alphabet: distance <= run.threshold };
     if arguments.json {
@@ -57,8 +54,9 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
 }
 
 /// A glyph's ink; a remark on stderr says what was done to make it fit.
-fn read(path: &Path, (height, width): (usize, usize)) -> Result<Vec<f32>> {
-    let glyph = decode_glyph(path, (height, width))?;
+fn read(path: &Path) -> Result<Pixels> {
+    let (height, width) = GLYPH_SIZE;
+    let glyph = decode_glyph(path, GLYPH_SIZE)?;
     if glyph.source_size != (height, width) {
         let (h, w) = glyph.source_size;
         note(format_args!("{}: {h} x {w} pixels, fitted to {height} x {width}", path.display()));
@@ -66,5 +64,5 @@ fn read(path: &Path, (height, width): (usize, usize)) -> Result<Vec<f32>> {
     if glyph.inverted {
         note(format_args!("{}: light on dark, taken as dark on light", path.display()));
     }
-    Ok(glyph.ink)
+    Ok(Pixels::Grey(glyph.ink.iter().map(|ink| (255.0 * ink).round() as u8).collect()))
 }

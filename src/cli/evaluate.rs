@@ -49,6 +49,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         set: &set,
         split: &split,
         unseen: unseen.as_ref(),
+        label: run.config.label,
         pairs: arguments.pairs as usize,
         seed: arguments.seed,
     };

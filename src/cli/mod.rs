@@ -2,6 +2,7 @@
 
 mod bench;
 mod compare;
+mod cross_validate;
 mod evaluate;
 mod gradcheck;
 mod one_shot;
@@ -26,6 +27,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Train(train::Arguments),
+    CrossValidate(cross_validate::Arguments),
     Recipes(recipes::Arguments),
     Evaluate(evaluate::Arguments),
     Compare(compare::Arguments),
@@ -40,6 +42,7 @@ impl Command {
     fn threads(&self) -> Option<u16> {
         match self {
             Command::Train(arguments) => arguments.threads,
+            Command::CrossValidate(arguments) => arguments.threads,
             Command::Bench(arguments) => arguments.threads,
             _ => None,
         }
@@ -48,6 +51,7 @@ impl Command {
     fn run(self) -> Result<()> {
         match self {
             Command::Train(arguments) => train::run(arguments),
+            Command::CrossValidate(arguments) => cross_validate::run(arguments),
             Command::Recipes(arguments) => recipes::run(arguments),
             Command::Evaluate(arguments) => evaluate::run(arguments),
             Command::Compare(arguments) => compare::run(arguments),

@@ -2,6 +2,7 @@
 
 use super::output::print;
 use crate::Result;
+use crate::nn::Form;
 use crate::recipes::{BUILT_IN, DEFAULT, Recipe, built_in};
 
 /// List the built-in recipes, or print one to start an own from.
@@ -20,13 +21,14 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     }
     for (name, text) in BUILT_IN {
         let recipe = Recipe::parse(name, text, &[])?;
-        let images = recipe.epochs * recipe.steps * recipe.batch;
-        let kind = match recipe.loss {
-            crate::nn::Loss::Contrastive => "pairs",
-            crate::nn::Loss::Triplet => "triplets",
+        let (each, kind) = match recipe.architecture().objective.form() {
+            Form::Pairs => (recipe.batch, "pairs"),
+            Form::Triplets => (recipe.batch, "triplets"),
+            Form::Labels => (recipe.sample.glyphs(), "glyphs"),
         };
+        let count = recipe.epochs * recipe.steps * each;
         let mark = if name == DEFAULT { ", the default" } else { "" };
-        print(format_args!("{name:<22}{} layers, {images} {kind}{mark}", recipe.encoder.len()))?;
+        print(format_args!("{name:<22}{} layers, {count} {kind}{mark}", recipe.encoder.len()))?;
     }
     Ok(())
 }

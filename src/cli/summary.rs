@@ -2,7 +2,6 @@
 
 use super::output::print;
 use crate::Result;
-use crate::data::GLYPH_SIZE;
 use crate::nn::Summary;
 use crate::recipes::DEFAULT;
 use crate::run::config::load_recipe;
@@ -20,5 +19,5 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
     let recipe = load_recipe(&arguments.recipe, &[])?;
-    print(Summary::new(&recipe.architecture(GLYPH_SIZE))?.to_string().trim_end())
+    print(Summary::new(&recipe.architecture())?.to_string().trim_end())
 }

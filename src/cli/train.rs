@@ -5,12 +5,12 @@ use crate::data::split::Split;
 use crate::evaluate::metrics::Evaluation;
 use crate::evaluate::protocol::{Protocol, evaluate_sets};
 use crate::recipes::{DEFAULT, Recipe};
-use crate::run::config::load_recipe;
+use crate::run::config::{absolute, load_recipe};
 use crate::run::directory::RunDirectory;
 use crate::run::plots;
 use crate::run::trained::{initial_model, load_data, model_file};
-use crate::train::{EpochMetrics, Observer, train};
-use crate::{Error, Result};
+use crate::train::{EpochMetrics, Observer, Reading, train};
+use crate::Result;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     model_file(&trained.model, &recipe, trained.threshold, training, held_out)
         .save(&directory.model_path())?;
     let protocol =
-        Protocol { set: &set, split: &split, unseen: None, pairs: CLOSING_PAIRS, seed: recipe.seed };
+        Protocol { set: &set, split: &split, unseen: None, label: recipe.label, pairs: CLOSING_PAIRS, seed: recipe.seed };
     let evaluation = evaluate_sets(&mut trained.model, trained.threshold, &protocol)?;
     write_pictures(&directory, &trained.history, &evaluation)?;
     if !arguments.quiet && recipe.keep_best {
@@ -114,14 +114,12 @@ fn resolve(arguments: &Arguments) -> Result<Recipe> {
         recipe.data = arguments.data.clone();
     }
     // A run is evaluated from wherever the user stands later.
-    for path in &mut recipe.data {
-        *path = std::path::absolute(&path).map_err(|error| Error::io(&path, error))?;
-    }
+    absolute(&mut recipe.data)?;
     Ok(recipe)
 }
 
 /// `my` for `folder/my.toml`.
-fn recipe_name(recipe: &str) -> String {
+pub(super) fn recipe_name(recipe: &str) -> String {
     Path::new(recipe)
         .file_name()
         .map_or(recipe.into(), |name| name.to_string_lossy().trim_end_matches(".toml").into())
@@ -141,6 +139,7 @@ fn write_pictures(directory: &RunDirectory, history: &[EpochMetrics], evaluation
 struct Progress<'a> {
     directory: &'a RunDirectory,
     history: Vec<EpochMetrics>,
+    readings: Vec<Reading>,
     epochs: usize,
     steps: usize,
     quiet: bool,
@@ -159,6 +158,7 @@ impl<'a> Progress<'a> {
         Progress {
             directory,
             history: Vec::new(),
+            readings: Vec::new(),
             epochs: recipe.epochs,
             steps: recipe.steps,
             quiet,
@@ -182,9 +182,11 @@ impl Observer for Progress<'_> {
         self.bar.set_message(format!("{ms:.0}ms/step - loss: {:.4}", self.loss_sum / step as f64));
     }
 
-    fn epoch(&mut self, metrics: &EpochMetrics) -> Result<()> {
+    fn epoch(&mut self, metrics: &EpochMetrics, reading: &Reading) -> Result<()> {
         self.history.push(*metrics);
+        self.readings.push(reading.clone());
         self.directory.write_metrics(&self.history)?;
+        self.directory.write_monitors(&self.readings)?;
         if !self.quiet {
             // The first step is not timed: the clock starts when it ends.
             let seconds = self.started.elapsed().as_secs_f64();
@@ -204,6 +206,10 @@ impl Observer for Progress<'_> {
             self.bar.suspend(|| note(line));
         }
         Ok(())
+    }
+
+    fn alarm(&mut self, sentence: &str) {
+        self.bar.suspend(|| note(format_args!("warning: {sentence}")));
     }
 }
 

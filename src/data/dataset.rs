@@ -145,6 +145,18 @@ impl Dataset {
         Ok(Dataset { size, alphabets, glyphs, starts })
     }
 
+    /// Of each character of an alphabet that has glyphs, which of [`Dataset::glyphs`] are its drawings.
+    pub fn character_ranges(&self, alphabet: usize) -> impl Iterator<Item = Range<usize>> {
+        let all = self.alphabet_range(alphabet);
+        let glyphs = &self.glyphs[all.clone()];
+        let mut start = all.start;
+        glyphs.chunk_by(|a, b| a.character == b.character).map(move |drawings| {
+            let range = start..start + drawings.len();
+            start = range.end;
+            range
+        })
+    }
+
     /// (height, width) of every glyph, in pixels.
     pub fn size(&self) -> (usize, usize) {
         self.size

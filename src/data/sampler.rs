@@ -1,10 +1,32 @@
-//! Pairs and triplets of glyphs, drawn so that no negative shares the anchor's alphabet.
+//! Pairs and triplets of glyphs, drawn so that no negative shares the anchor's label: its alphabet, or its character.
 
 use super::Dataset;
 use crate::random::below;
 use crate::{Error, Result};
 use rand::Rng;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
+
+/// What two glyphs must share to be a positive pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Label {
+    /// The alphabet.
+    #[default]
+    Alphabet,
+    /// The character.
+    Character,
+}
+
+impl Label {
+    /// For sentences.
+    pub fn name(self) -> &'static str {
+        match self {
+            Label::Alphabet => "alphabet",
+            Label::Character => "character",
+        }
+    }
+}
 
 /// Two different glyphs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,7 +35,7 @@ pub struct Pair {
     pub left: usize,
     /// Index into [`Dataset::glyphs`].
     pub right: usize,
-    /// Whether they are of the same alphabet.
+    /// Whether they are of the same label.
     pub same: bool,
 }
 
@@ -22,22 +44,22 @@ pub struct Pair {
 pub struct Triplet {
     /// Index into [`Dataset::glyphs`].
     pub anchor: usize,
-    /// Another glyph of the anchor's alphabet.
+    /// Another glyph of the anchor's label.
     pub positive: usize,
-    /// A glyph of another alphabet.
+    /// A glyph of another label.
     pub negative: usize,
 }
 
 /// Draws balanced pairs from some alphabets.
 ///
-/// A same pair: an alphabet, then two different glyphs of it; a different pair: two different alphabets, then a glyph
+/// A same pair: a label, then two different glyphs of it; a different pair: two different labels, then a glyph
 /// of each. All choices are uniform, so a small alphabet is drawn as often as a large one.
 #[derive(Clone, Debug)]
 pub struct PairSampler {
     groups: Groups,
 }
 
-/// Draws triplets from some alphabets: two different alphabets, then two different glyphs of the first as anchor and
+/// Draws triplets from some alphabets: two different labels, then two different glyphs of the first as anchor and
 /// positive and a glyph of the second as negative. All choices are uniform.
 #[derive(Clone, Debug)]
 pub struct TripletSampler {
@@ -48,25 +70,26 @@ impl PairSampler {
     /// A sampler of the glyphs of `alphabets`, which are indices into [`Dataset::alphabets`].
     ///
     /// # Errors
-    /// When there are fewer than two alphabets, one does not exist or is given twice, or one has fewer than two glyphs.
-    pub fn new(set: &Dataset, alphabets: &[usize]) -> Result<PairSampler> {
-        Ok(PairSampler { groups: Groups::of_alphabets(set, alphabets)? })
+    /// When there are fewer than two labels, an alphabet does not exist or is given twice, or one has no two glyphs of a
+    /// label.
+    pub fn new(set: &Dataset, alphabets: &[usize], label: Label) -> Result<PairSampler> {
+        Ok(PairSampler { groups: Groups::new(set, alphabets, label)? })
     }
 
-    /// A pair that is of the same alphabet with probability 1/2.
+    /// A pair that is of the same label with probability 1/2.
     pub fn sample(&self, rng: &mut impl Rng) -> Pair {
         let same = below(rng, 2) == 0;
         self.pair(same, rng)
     }
 
-    /// `n` pairs: the first of one alphabet, the second of two, and so on in turn; not shuffled.
+    /// `n` pairs: the first of one label, the second of two, and so on in turn; not shuffled.
     ///
     /// An odd `n` has one same pair more; the mean over a batch does not know its order.
     pub fn batch(&self, n: usize, rng: &mut impl Rng) -> Vec<Pair> {
         (0..n).map(|i| self.pair(i % 2 == 0, rng)).collect()
     }
 
-    /// A pair of the same alphabet, or of different ones.
+    /// A pair of the same label, or of different ones.
     pub fn pair(&self, same: bool, rng: &mut impl Rng) -> Pair {
         let (a, b) = self.groups.two(rng);
         let (left, right) = if same {
@@ -83,8 +106,8 @@ impl TripletSampler {
     ///
     /// # Errors
     /// As [`PairSampler::new`].
-    pub fn new(set: &Dataset, alphabets: &[usize]) -> Result<TripletSampler> {
-        Ok(TripletSampler { groups: Groups::of_alphabets(set, alphabets)? })
+    pub fn new(set: &Dataset, alphabets: &[usize], label: Label) -> Result<TripletSampler> {
+        Ok(TripletSampler { groups: Groups::new(set, alphabets, label)? })
     }
 
     /// A triplet.
@@ -100,45 +123,51 @@ impl TripletSampler {
     }
 }
 
-/// Glyphs of one label stand together: today's label is the alphabet; the character's would be finer ranges.
+/// Glyphs of one label stand together, those of an alphabet and, in it, those of a character.
 #[derive(Clone, Debug)]
 struct Groups {
     ranges: Vec<Range<usize>>,
 }
 
 impl Groups {
-    fn of_alphabets(set: &Dataset, alphabets: &[usize]) -> Result<Groups> {
-        if alphabets.len() < 2 {
-            let message = format!(
-                "has {} of the alphabets to draw from, expected at least two: a negative is of another one",
-                alphabets.len()
-            );
-            return Err(Error::input("data", message));
-        }
+    fn new(set: &Dataset, alphabets: &[usize], label: Label) -> Result<Groups> {
+        check_alphabets(set, alphabets)?;
         let mut ranges = Vec::with_capacity(alphabets.len());
-        for (i, &alphabet) in alphabets.iter().enumerate() {
-            let Some(name) = set.alphabets().get(alphabet).map(|a| &a.name) else {
-                let count = set.alphabets().len();
-                return Err(Error::input(
-                    "data",
-                    format!("has no alphabet number {alphabet}, expected one below {count}"),
-                ));
-            };
-            if alphabets[..i].contains(&alphabet) {
-                return Err(Error::input(name, "is given twice to draw from, expected each alphabet once"));
+        match label {
+            Label::Alphabet => {
+                if alphabets.len() < 2 {
+                    let message = format!(
+                        "has {} of the alphabets to draw from, expected at least two: a negative is of another one",
+                        alphabets.len()
+                    );
+                    return Err(Error::input("data", message));
+                }
+                for &alphabet in alphabets {
+                    let range = set.alphabet_range(alphabet);
+                    if range.len() < 2 {
+                        let glyphs = if range.len() == 1 { "glyph" } else { "glyphs" };
+                        let message = format!(
+                            "is an alphabet of {} {glyphs}, expected at least two to make a same pair",
+                            range.len()
+                        );
+                        return Err(Error::input(&set.alphabets()[alphabet].name, message));
+                    }
+                    ranges.push(range);
+                }
             }
-            let range = set.alphabet_range(alphabet);
-            let count = range.len();
-            if count < 2 {
-                let glyphs = if count == 1 { "glyph" } else { "glyphs" };
-                let message =
-                    format!("is an alphabet of {count} {glyphs}, expected at least two to make a same pair");
-                return Err(Error::input(name, message));
+            Label::Character => {
+                for &alphabet in alphabets {
+                    ranges.extend(set.character_ranges(alphabet).filter(|range| range.len() >= 2));
+                }
+                if ranges.len() < 2 {
+                    let message = format!(
+                        "has {} of the characters to draw from in two drawings or more, expected at least two: a \
+                         negative is of another one",
+                        ranges.len()
+                    );
+                    return Err(Error::input("data", message));
+                }
             }
-            if u32::try_from(count).is_err() {
-                return Err(Error::input(name, "has too many glyphs to draw from, expected fewer than 2^32"));
-            }
-            ranges.push(range);
         }
         Ok(Groups { ranges })
     }
@@ -160,6 +189,24 @@ impl Groups {
         let (a, b) = two_below(rng, range.len());
         (range.start + a, range.start + b)
     }
+}
+
+/// Refuses alphabets that do not exist, are given twice, or have more glyphs than can be drawn from.
+pub(super) fn check_alphabets(set: &Dataset, alphabets: &[usize]) -> Result<()> {
+    for (i, &alphabet) in alphabets.iter().enumerate() {
+        let Some(name) = set.alphabets().get(alphabet).map(|a| &a.name) else {
+            let count = set.alphabets().len();
+            let message = format!("has no alphabet number {alphabet}, expected one below {count}");
+            return Err(Error::input("data", message));
+        };
+        if alphabets[..i].contains(&alphabet) {
+            return Err(Error::input(name, "is given twice to draw from, expected each alphabet once"));
+        }
+        if u32::try_from(set.alphabet_range(alphabet).len()).is_err() {
+            return Err(Error::input(name, "has too many glyphs to draw from, expected fewer than 2^32"));
+        }
+    }
+    Ok(())
 }
 
 /// Two different numbers below `n` (at least 2): the second is drawn from the others, of which there is one fewer.

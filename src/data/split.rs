@@ -38,7 +38,7 @@ impl Split {
             ));
         }
         let held_out = if hold_out.is_empty() {
-            choose(count, if count < 10 { 2 } else { 5 }, seed)
+            choose(count, holding(count), seed)
         } else {
             let unknown = |name: &str| {
                 Error::usage(format!(
@@ -61,6 +61,41 @@ impl Split {
         Ok(Split { training, held_out })
     }
 
+    /// Deals the alphabets to `folds` parts of sizes as equal as can be, in an order that `seed` decides, and gives for
+    /// each part a split of the other alphabets, of which some are held out as [`Split::by_alphabet`] does, and the part
+    /// itself, which takes no part in that training.
+    ///
+    /// # Errors
+    /// When a part would have fewer than two alphabets, or fewer than four are left to train on.
+    pub fn folds(set: &Dataset, folds: usize, seed: u64) -> Result<Vec<(Split, Vec<usize>)>> {
+        let count = set.alphabets().len();
+        let largest = count.div_ceil(folds.max(1));
+        if folds < 2 || count / folds < MIN_SIDE || count - largest < 2 * MIN_SIDE {
+            return Err(Error::usage(format!(
+                "--folds {folds}: expected at least two folds of at least {MIN_SIDE} of the {count} alphabets, and at \
+                 least {} left to train on",
+                2 * MIN_SIDE
+            )));
+        }
+        let order = shuffled(count, count, seed);
+        let part = |fold: usize| {
+            let mut part: Vec<usize> = order.iter().copied().skip(fold).step_by(folds).collect();
+            part.sort_unstable();
+            part
+        };
+        let split = |fold: usize| {
+            let part = part(fold);
+            let rest: Vec<usize> = (0..count).filter(|a| !part.contains(a)).collect();
+            let held_out: Vec<usize> = choose(rest.len(), holding(rest.len()), seed.wrapping_add(fold as u64))
+                .into_iter()
+                .map(|i| rest[i])
+                .collect();
+            let training = rest.into_iter().filter(|a| !held_out.contains(a)).collect();
+            (Split { training, held_out }, part)
+        };
+        Ok((0..folds).map(split).collect())
+    }
+
     /// Finds again the alphabets that a stored model was trained on and those held out; either may be empty.
     ///
     /// # Errors
@@ -81,8 +116,20 @@ impl Split {
     }
 }
 
-/// `k` of the numbers `0..n`, sorted: the first `k` steps of a Fisher-Yates shuffle.
+/// How many of `count` alphabets are held out unless they are named.
+fn holding(count: usize) -> usize {
+    if count < 10 { 2 } else { 5 }
+}
+
+/// `k` of the numbers `0..n`, sorted.
 fn choose(n: usize, k: usize, seed: u64) -> Vec<usize> {
+    let mut chosen = shuffled(n, k, seed);
+    chosen.sort_unstable();
+    chosen
+}
+
+/// `k` of the numbers `0..n`: the first `k` steps of a Fisher-Yates shuffle.
+fn shuffled(n: usize, k: usize, seed: u64) -> Vec<usize> {
     let mut rng = random::rng(seed, STREAM);
     let mut all: Vec<usize> = (0..n).collect();
     for i in 0..k.min(n) {
@@ -90,7 +137,6 @@ fn choose(n: usize, k: usize, seed: u64) -> Vec<usize> {
         all.swap(i, j);
     }
     all.truncate(k);
-    all.sort_unstable();
     all
 }
 

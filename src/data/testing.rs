@@ -111,6 +111,22 @@ pub fn set(counts: &[usize]) -> Dataset {
     Dataset::new((1, 2), (0..counts.len()).map(name).collect(), glyphs).unwrap()
 }
 
+/// Alphabets `A00`, `A01`, ... of these numbers of characters, each in so many drawings, all glyphs different.
+pub fn labelled_set(characters: &[usize], drawings: usize) -> Dataset {
+    let name = |(a, &n): (usize, &usize)| Alphabet {
+        name: format!("A{a:02}"),
+        characters: (0..n).map(|c| format!("character{:02}", c + 1)).collect(),
+    };
+    let mut glyphs = Vec::new();
+    for (a, &n) in characters.iter().enumerate() {
+        for (c, d) in (0..n * drawings).map(|i| (i / drawings, i % drawings)) {
+            let pixels = Pixels::Grey(vec![a as u8, c as u8, d as u8].into());
+            glyphs.push(Glyph { alphabet: a as u32, character: c as u32, drawer: d as u32 + 1, pixels });
+        }
+    }
+    Dataset::new((1, 3), characters.iter().enumerate().map(name).collect(), glyphs).unwrap()
+}
+
 fn chunk(out: &mut Vec<u8>, kind: &str, data: &[u8]) {
     out.extend((data.len() as u32).to_be_bytes());
     let start = out.len();

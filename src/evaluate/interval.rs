@@ -30,11 +30,11 @@ struct Cell {
 /// The 95 % interval of the balanced accuracy at a threshold; [0, 0] of no pairs.
 pub(super) fn interval(pairs: &[ScoredPair], threshold: f32, seed: u64) -> [f64; 2] {
     // Pairs of the same two alphabets have the same weight, so their answers are counted once.
-    let mut cells: BTreeMap<(u32, u32), Cell> = BTreeMap::new();
+    let mut cells: BTreeMap<(bool, u32, u32), Cell> = BTreeMap::new();
     let mut names: Vec<u32> = Vec::new();
     for pair in pairs {
         let (a, b) = pair.alphabets;
-        let cell = cells.entry((a.min(b), a.max(b))).or_default();
+        let cell = cells.entry((pair.same, a.min(b), a.max(b))).or_default();
         let right = pair.same == (pair.distance <= threshold);
         *(if right { &mut cell.right } else { &mut cell.wrong }) += 1;
         names.extend([a, b]);
@@ -42,8 +42,8 @@ pub(super) fn interval(pairs: &[ScoredPair], threshold: f32, seed: u64) -> [f64;
     names.sort_unstable();
     names.dedup();
     let place = |name: u32| names.binary_search(&name).expect("every alphabet is in the list");
-    let cells: Vec<(usize, usize, Cell)> =
-        cells.into_iter().map(|((a, b), cell)| (place(a), place(b), cell)).collect();
+    let cells: Vec<(bool, usize, usize, Cell)> =
+        cells.into_iter().map(|((same, a, b), cell)| (same, place(a), place(b), cell)).collect();
     let mut values: Vec<f64> = (0..RESAMPLES)
         .into_par_iter()
         .filter_map(|resample| {
@@ -64,12 +64,12 @@ pub(super) fn interval(pairs: &[ScoredPair], threshold: f32, seed: u64) -> [f64;
 }
 
 /// The weighted balanced accuracy; `None` where no pair of a kind was drawn.
-fn balanced_accuracy(cells: &[(usize, usize, Cell)], drawn: &[usize]) -> Option<f64> {
+fn balanced_accuracy(cells: &[(bool, usize, usize, Cell)], drawn: &[usize]) -> Option<f64> {
     // [different, same] x [right, all]
     let mut sums = [[0usize; 2]; 2];
-    for &(a, b, cell) in cells {
+    for &(same, a, b, cell) in cells {
         let weight = if a == b { drawn[a] } else { drawn[a] * drawn[b] };
-        let sum = &mut sums[usize::from(a == b)];
+        let sum = &mut sums[usize::from(same)];
         sum[0] += weight * cell.right;
         sum[1] += weight * (cell.right + cell.wrong);
     }

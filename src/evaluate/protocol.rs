@@ -1,11 +1,12 @@
 //! The report's protocol, repeated honestly: balanced pairs from each set of alphabets, the stored threshold,
 //! the base rate beside every accuracy.
 
-use super::metrics::{Evaluation, OneShotResult, ScoredPair, SetResult, evaluate_set, one_shot_error};
+use super::embed::embed;
+use super::metrics::{Evaluation, OneShotResult, ScoredPair, evaluate_set, one_shot_error};
 use crate::data::one_shot::OneShotRun;
-use crate::data::sampler::PairSampler;
+use crate::data::sampler::{Label, Pair, PairSampler};
 use crate::data::split::Split;
-use crate::data::{Dataset, Pixels};
+use crate::data::Dataset;
 use crate::nn::Model;
 use crate::random::rng;
 use crate::{Error, Result};
@@ -18,6 +19,8 @@ pub struct Protocol<'a> {
     pub split: &'a Split,
     /// Alphabets that took no part in training.
     pub unseen: Option<&'a Dataset>,
+    /// What makes two glyphs the same.
+    pub label: Label,
     /// Pairs from each set.
     pub pairs: usize,
     /// Seed of the pairs and of the resampling.
@@ -50,49 +53,47 @@ pub fn evaluate_sets(model: &mut Model<f32>, threshold: f32, protocol: &Protocol
     let mut results = Vec::with_capacity(sets.len());
     for (i, (name, set, alphabets)) in sets.into_iter().enumerate() {
         let seed = protocol.seed.wrapping_add(i as u64);
-        results.push(measure(model, threshold, name, set, alphabets, protocol.pairs, seed)?);
+        let scored = score(model, name, set, alphabets, protocol.label, protocol.pairs, seed)?;
+        results.push(evaluate_set(name, &scored, threshold, seed));
     }
     Ok(Evaluation { threshold, sets: results })
 }
 
-/// Draws balanced pairs of some alphabets and measures the model on them.
+/// Draws balanced pairs of some alphabets and measures the model on them; `name` is what the result and errors call
+/// them.
 ///
 /// # Errors
 /// When there are too few glyphs for pairs.
-pub fn measure(
+pub fn score(
     model: &mut Model<f32>,
-    threshold: f32,
     name: &str,
     set: &Dataset,
     alphabets: &[usize],
+    label: Label,
     pairs: usize,
     seed: u64,
-) -> Result<SetResult> {
-    let pairs = PairSampler::new(set, alphabets)?.batch(pairs, &mut rng(seed, 0));
+) -> Result<Vec<ScoredPair>> {
+    let pairs = PairSampler::new(set, alphabets, label)?.batch(pairs, &mut rng(seed, 0));
     let mut glyphs: Vec<usize> = pairs.iter().flat_map(|pair| [pair.left, pair.right]).collect();
     glyphs.sort_unstable();
     glyphs.dedup();
     let row = |glyph: usize| glyphs.binary_search(&glyph).expect("every glyph is in the list");
     let rows: Vec<(usize, usize)> = pairs.iter().map(|pair| (row(pair.left), row(pair.right))).collect();
-    let embeddings = embed_pixels(model, glyphs.len(), |i| &set.glyphs()[glyphs[i]].pixels)?;
+    let embeddings = embed(model, set.size(), glyphs.len(), |i| &set.glyphs()[glyphs[i]].pixels)?;
     let distances = model.distances(&embeddings, &rows)?;
-    let alphabet = |glyph: usize| set.glyphs()[glyph].alphabet;
-    let scored: Vec<ScoredPair> = pairs
-        .iter()
-        .zip(&distances)
-        .map(|(pair, &distance)| ScoredPair {
-            distance,
-            same: pair.same,
-            alphabets: (alphabet(pair.left), alphabet(pair.right)),
-        })
-        .collect();
     if let Some(bad) = distances.iter().find(|d| !d.is_finite()) {
         return Err(Error::input(
             name,
             format!("a distance of {bad}, expected finite numbers: the model is broken"),
         ));
     }
-    Ok(evaluate_set(name, &scored, threshold, seed))
+    let alphabet = |glyph: usize| set.glyphs()[glyph].alphabet;
+    let scored = |(pair, &distance): (&Pair, &f32)| ScoredPair {
+        distance,
+        same: pair.same,
+        alphabets: (alphabet(pair.left), alphabet(pair.right)),
+    };
+    Ok(pairs.iter().zip(&distances).map(scored).collect())
 }
 
 /// For each run, the training glyph at the smallest distance is the answer.
@@ -101,15 +102,10 @@ pub fn measure(
 /// When the glyphs are not of the model's size.
 pub fn evaluate_one_shot(model: &mut Model<f32>, runs: &[OneShotRun]) -> Result<OneShotResult> {
     let mut errors = Vec::with_capacity(runs.len());
-    let [_, height, width] = model.architecture().input;
     for run in runs {
-        if run.size != (height, width) {
-            let message = format!("glyphs of {} x {}, expected {height} x {width}", run.size.0, run.size.1);
-            return Err(Error::input(&run.name, message));
-        }
         let (tests, classes) = (run.test.len(), run.training.len());
         let glyph = |i: usize| if i < tests { &run.test[i] } else { &run.training[i - tests] };
-        let embeddings = embed_pixels(model, tests + classes, glyph)?;
+        let embeddings = embed(model, run.size, tests + classes, glyph)?;
         let pairs: Vec<_> = (0..tests * classes).map(|i| (i / classes, tests + i % classes)).collect();
         let distances = model.distances(&embeddings, &pairs)?;
         let rows: Vec<Vec<f32>> = distances.chunks(classes).map(<[f32]>::to_vec).collect();
@@ -118,14 +114,4 @@ pub fn evaluate_one_shot(model: &mut Model<f32>, runs: &[OneShotRun]) -> Result<
     let trials: usize = runs.iter().map(|run| run.test.len()).sum();
     let wrong: f64 = runs.iter().zip(&errors).map(|(run, error)| error * run.test.len() as f64).sum();
     Ok(OneShotResult { error: wrong / trials as f64, trials, runs: errors })
-}
-
-/// Embeddings of glyphs, the grey image in each of the model's channels.
-fn embed_pixels<'a>(
-    model: &mut Model<f32>,
-    count: usize,
-    glyph: impl Fn(usize) -> &'a Pixels + Sync,
-) -> Result<crate::Tensor<f32>> {
-    let [_, height, width] = model.architecture().input;
-    model.embed(count, |i, image| glyph(i).write_channels(height * width, image))
 }

@@ -3,31 +3,24 @@
 
 use super::fuse;
 use super::layer::Layer;
-use crate::ops::{ContrastiveLoss, EuclideanDistance, TripletLoss};
+use super::objective::{BatchLoss, Objective};
+use crate::ops::EuclideanDistance;
 use crate::tape::{Tape, Var};
 use crate::tensor::{Element, Shape, Tensor};
 use crate::{Error, Result};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
-/// Whether batch-norm uses the batch's statistics or the running ones.
+/// Whether batch-norm uses the batch's statistics or the running ones, and dropout drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// The batch's own statistics; the running ones are updated.
-    Train,
+    Train {
+        /// Of what is left to chance in this step: dropout, the choice of triplets.
+        seed: u64,
+    },
     /// The running statistics.
     Eval,
-}
-
-/// What is minimised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Loss {
-    /// Of pairs: see [`ContrastiveLoss`].
-    Contrastive,
-    /// Of triplets: see [`TripletLoss`].
-    Triplet,
 }
 
 /// Where a parameter's first value comes from, and whether training changes it.
@@ -70,10 +63,10 @@ pub struct Architecture {
     pub encoder: Vec<Layer>,
     /// Batch-norm, dense and sigmoid on the distance, whose output then stands in the distance's place.
     pub head: bool,
+    /// Views of a glyph whose embeddings are averaged, where more than training is done with it.
+    pub views: usize,
     /// What is minimised.
-    pub loss: Loss,
-    /// The loss's margin.
-    pub margin: f64,
+    pub objective: Objective,
 }
 
 impl Source {
@@ -126,6 +119,11 @@ impl Architecture {
     /// As [`Architecture::shapes`].
     pub fn embedding_len(&self) -> Result<usize> {
         Ok(self.shapes()?.last().map_or(0, |shape| shape.dims()[1]))
+    }
+
+    /// Whether embeddings have length 1.
+    pub fn normalises(&self) -> bool {
+        matches!(self.encoder.last(), Some(Layer::L2Normalise {}))
     }
 
     /// The parameters of each layer: the encoder's, then, with a head, those of its batch-norm and its dense
@@ -221,7 +219,7 @@ impl Architecture {
         let left = self.encode(tape, parameters, left, mode)?;
         let right = self.encode(tape, parameters, right, mode)?;
         let distance = self.distance(tape, parameters, [left, right], mode)?;
-        let loss = tape.apply(ContrastiveLoss { margin: self.margin }, &[distance, same])?;
+        let loss = self.objective.of_pairs(tape, distance, same)?;
         Ok((loss, distance))
     }
 
@@ -240,7 +238,27 @@ impl Architecture {
         for x in &mut embeddings {
             *x = self.encode(tape, parameters, *x, mode)?;
         }
-        let loss = tape.apply(TripletLoss { margin: self.margin }, &embeddings)?;
+        let loss = self.objective.of_triplets(tape, embeddings)?;
         Ok((loss, embeddings))
+    }
+
+    /// The loss of a batch of images with labels, and finer labels where the objective gives them a weight.
+    ///
+    /// # Errors
+    /// When the shapes do not fit, or the loss is one of pairs or triplets.
+    pub fn labels_loss<E: Element>(
+        &self,
+        tape: &mut Tape<E>,
+        parameters: &[Vec<Var>],
+        images: Var,
+        labels: [&[u32]; 2],
+        mode: Mode,
+    ) -> Result<BatchLoss> {
+        let embeddings = self.encode(tape, parameters, images, mode)?;
+        let seed = match mode {
+            Mode::Train { seed } => seed,
+            Mode::Eval => 0,
+        };
+        self.objective.of_labels(tape, embeddings, labels, seed)
     }
 }

@@ -1,17 +1,19 @@
 //! Gradient checks of whole Siamese models: both encoders, both losses, in train and eval mode, with and without
 //! head, on images small enough for differences, through the layers that train.
 
-use super::architecture::{Architecture, Loss, Mode, Source};
+use super::architecture::{Architecture, Mode, Source};
 use super::layer::{Layer, Pair};
+use super::objective::{Form, Loss, Objective};
 use crate::Result;
 use crate::gradcheck::{Check, MODEL_TOLERANCE, Row};
+use crate::ops::Mining;
 use crate::random::{ChaCha8Rng, rng};
 use crate::tape::Var;
 use crate::tensor::{Shape, Tensor};
 use rand::RngExt;
 
 /// The models that [`check_models`] checks.
-pub const CHECKED_MODELS: [&str; 10] = [
+pub const CHECKED_MODELS: [&str; 16] = [
     "report contrastive train",
     "report contrastive eval",
     "report triplet train",
@@ -22,6 +24,12 @@ pub const CHECKED_MODELS: [&str; 10] = [
     "figure5 contrastive eval",
     "figure5 triplet train",
     "figure5 triplet eval",
+    "deep supervised_contrastive train",
+    "deep supervised_contrastive eval",
+    "deep multi_similarity train",
+    "deep random train",
+    "deep semi_hard train",
+    "deep batch_hard train",
 ];
 
 /// Checks the models whose name is wanted; the loss is differentiated with respect to every parameter.
@@ -36,19 +44,38 @@ pub fn check_models(wanted: impl Fn(&str) -> bool) -> Result<Vec<Row>> {
 const BATCH: usize = 4;
 
 fn check_model(name: &str) -> Result<Row> {
-    let loss = if name.contains("triplet") { Loss::Triplet } else { Loss::Contrastive };
-    let mode = if name.ends_with("train") { Mode::Train } else { Mode::Eval };
-    let (input, encoder) =
-        if name.starts_with("report") { ([1, 16, 17], report()) } else { ([3, 17, 18], figure5()) };
-    let architecture = Architecture { input, encoder, head: name.contains("head"), loss, margin: 1.0 };
+    let has = |word: &str| name.contains(word);
+    let mining = [("random", Mining::Random), ("semi_hard", Mining::SemiHard), ("batch_hard", Mining::BatchHard)]
+        .into_iter()
+        .find_map(|(word, mining)| has(word).then_some(mining));
+    let loss = match () {
+        () if has("supervised_contrastive") => Loss::SupervisedContrastive,
+        () if has("multi_similarity") => Loss::MultiSimilarity,
+        () if has("triplet") || mining.is_some() => Loss::Triplet,
+        () => Loss::Contrastive,
+    };
+    let mode = if has("train") { Mode::Train { seed: 5 } } else { Mode::Eval };
+    let (input, encoder) = match () {
+        () if has("report") => ([1, 16, 17], report()),
+        () if has("figure5") => ([3, 17, 18], figure5()),
+        () => ([1, 12, 13], deep()),
+    };
+    // A margin that keeps hinges of unit vectors away from 0.
+    let margin = if mining.is_some() { 4.0 } else { 1.0 };
+    let objective = Objective { loss, margin, mining, temperature: 0.5, character_weight: 0.5 };
+    let architecture = Architecture { input, encoder, head: has("head"), views: 1, objective };
     let mut rng = rng(7, 0);
     let layers = architecture.parameters()?;
     let flat: Vec<_> = layers.iter().flatten().collect();
     let mut inputs: Vec<Tensor<f64>> = flat.iter().map(|p| value(p.source, &p.shape, &mut rng)).collect();
     let trainable: Vec<usize> = (0..flat.len()).filter(|&i| flat[i].source.is_trainable()).collect();
-    let towers = if loss == Loss::Triplet { 3 } else { 2 };
+    let (towers, batch) = match objective.form() {
+        Form::Pairs => (2, BATCH),
+        Form::Triplets => (3, BATCH),
+        Form::Labels => (1, 2 * BATCH),
+    };
     for _ in 0..towers {
-        let shape = [BATCH, input[0], input[1], input[2]];
+        let shape = [batch, input[0], input[1], input[2]];
         inputs.push(Tensor::from_fn(shape, |_| rng.random_range(0.0..1.0)));
     }
     let same = Tensor::from_fn([BATCH, 1], |i| (i % 2) as f64);
@@ -75,7 +102,14 @@ fn check_model(name: &str) -> Result<Row> {
                     [anchor, positive, negative] => Ok(architecture
                         .triplet_loss(tape, &parameters, [anchor, positive, negative], mode)?
                         .0),
-                    _ => unreachable!("two or three towers"),
+                    [images] => {
+                        // Two labels of two finer labels of two glyphs each.
+                        let labels: [Vec<u32>; 2] =
+                            [2 * 2, 2].map(|glyphs| (0..2 * BATCH as u32).map(|i| i / glyphs).collect());
+                        let labels = [&labels[0][..], &labels[1][..]];
+                        Ok(architecture.labels_loss(tape, &parameters, images, labels, mode)?.loss)
+                    }
+                    _ => unreachable!("one to three towers"),
                 }
             },
             &inputs,
@@ -130,5 +164,27 @@ fn figure5() -> Vec<Layer> {
         norm(),
         Layer::Dense { units: 10 },
         Layer::Tanh {},
+    ]
+}
+
+/// A deeper encoder with what metric learning adds: batch-norm between, dropout, embeddings of length 1.
+fn deep() -> Vec<Layer> {
+    let conv =
+        |filters| Layer::Conv2d { filters, kernel: Pair(3, 3), stride: Pair(1, 1), padding: Pair(1, 1) };
+    let pool = || Layer::MaxPool2d { window: Pair(2, 2), stride: None };
+    let norm = || Layer::BatchNorm { eps: 1e-3, momentum: 0.9 };
+    vec![
+        conv(4),
+        Layer::Relu {},
+        pool(),
+        norm(),
+        conv(5),
+        norm(),
+        Layer::Relu {},
+        pool(),
+        Layer::Flatten {},
+        Layer::Dropout { rate: 0.25 },
+        Layer::Dense { units: 6 },
+        Layer::L2Normalise {},
     ]
 }

@@ -21,7 +21,7 @@ pub(super) fn apply<E: Element>(
         return Ok(Some((tape.apply(op, &inputs)?, count)));
     }
     // In evaluation the statistics are given, and there is little to gain.
-    if let ([Layer::BatchNorm { eps, momentum }, Layer::Dense { .. }, ..], Mode::Train) = (layers, mode)
+    if let ([Layer::BatchNorm { eps, momentum }, Layer::Dense { .. }, ..], Mode::Train { .. }) = (layers, mode)
         && let ([gamma, beta, running @ ..], dense) = (&parameters[0][..], &parameters[1])
         && tape.value(x).shape().dims().len() == 2
     {
@@ -109,10 +109,10 @@ mod tests {
                 let images = tape.parameter(images);
                 let mut x = images;
                 if fuse {
-                    x = architecture.encode(&mut tape, &parameters, x, Mode::Train).unwrap();
+                    x = architecture.encode(&mut tape, &parameters, x, Mode::Train { seed: 0 }).unwrap();
                 } else {
                     for (layer, parameters) in architecture.encoder.iter().zip(&parameters) {
-                        x = layer.apply(&mut tape, x, parameters, Mode::Train).unwrap();
+                        x = layer.apply(&mut tape, x, parameters, Mode::Train { seed: 0 }).unwrap();
                     }
                 }
                 let squared = tape.apply(Square, &[x]).unwrap();

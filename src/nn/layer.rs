@@ -58,6 +58,13 @@ pub enum Layer {
     },
     /// (N, C, H, W) to (N, C H W).
     Flatten {},
+    /// In training a share of the numbers is set to 0 and the rest enlarged to make up for it.
+    Dropout {
+        /// The share, at least 0 and below 1.
+        rate: f64,
+    },
+    /// Each row of features divided by its length.
+    L2Normalise {},
     /// Dense with bias; weight (units, F), bias (units).
     Dense {
         /// Features of the output.
@@ -130,6 +137,8 @@ impl Layer {
             Layer::AvgPool2d { .. } => "avg_pool2d",
             Layer::BatchNorm { .. } => "batch_norm",
             Layer::Flatten {} => "flatten",
+            Layer::Dropout { .. } => "dropout",
+            Layer::L2Normalise {} => "l2_normalise",
             Layer::Dense { .. } => "dense",
         }
     }
@@ -199,7 +208,7 @@ impl Layer {
         // In training batch-norm reads no running statistics.
         let read = parameters.iter().filter(|p| p.source.is_trainable());
         let shapes: Vec<&Shape> = std::iter::once(input).chain(read.map(|p| &p.shape)).collect();
-        self.op::<f32>(Mode::Train).output_shape(&shapes)
+        self.op::<f32>(Mode::Train { seed: 0 }).output_shape(&shapes)
     }
 
     /// Applies it to x; in training, batch-norm's running statistics are updated.
@@ -215,7 +224,7 @@ impl Layer {
     ) -> Result<Var> {
         let mut inputs = vec![x];
         match (self, mode) {
-            (Layer::BatchNorm { momentum, .. }, Mode::Train) => {
+            (Layer::BatchNorm { momentum, .. }, Mode::Train { .. }) => {
                 let [weight, bias, running @ ..] = parameters else {
                     return Err(Error::shape("batch_norm", "4 parameters are needed"));
                 };
@@ -223,6 +232,11 @@ impl Layer {
                 let y = tape.apply(self.op(mode), &inputs)?;
                 update_running(tape, y, running, *momentum);
                 return Ok(y);
+            }
+            (Layer::Dropout { .. }, Mode::Eval) => return Ok(x),
+            // Its place on the tape tells a use apart from the step's others: another layer, another tower.
+            (Layer::Dropout { rate }, Mode::Train { seed }) => {
+                return tape.apply(ops::Dropout { rate: *rate, seed: seed.wrapping_add(tape.len() as u64) }, &inputs);
             }
             _ => inputs.extend(parameters),
         }
@@ -244,10 +258,12 @@ impl Layer {
                 Box::new(ops::AvgPool2d { window: window.tuple(), stride: stride.unwrap_or(window).tuple() })
             }
             Layer::BatchNorm { eps, .. } => match mode {
-                Mode::Train => Box::new(ops::BatchNorm { eps }),
+                Mode::Train { .. } => Box::new(ops::BatchNorm { eps }),
                 Mode::Eval => Box::new(ops::BatchNormEval { eps }),
             },
             Layer::Flatten {} => Box::new(ops::Flatten),
+            Layer::Dropout { rate } => Box::new(ops::Dropout { rate, seed: 0 }),
+            Layer::L2Normalise {} => Box::new(ops::L2Normalise),
             Layer::Dense { .. } => Box::new(ops::Dense),
         }
     }

@@ -5,12 +5,15 @@ mod check;
 mod fuse;
 mod layer;
 mod model;
+mod objective;
 mod optimizer;
 mod summary;
 
-pub use architecture::{Architecture, Loss, Mode, Parameter, Source};
+pub use crate::ops::Mining;
+pub use architecture::{Architecture, Mode, Parameter, Source};
 pub use check::{CHECKED_MODELS, check_models};
 pub use layer::{Layer, Pair};
 pub use model::Model;
-pub use optimizer::{Adam, AdamSettings};
+pub use objective::{BatchLoss, Form, Loss, Objective};
+pub use optimizer::{Adam, AdamSettings, Average};
 pub use summary::{Summary, SummaryRow};

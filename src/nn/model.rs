@@ -1,11 +1,13 @@
 //! A Siamese model with its numbers: an [`Architecture`] whose parameters stand at the start of a tape.
 
 use super::architecture::{Architecture, Mode, Parameter};
+use super::objective::BatchLoss;
 use crate::random::rng;
 use crate::tape::{Tape, Var};
 use crate::tensor::{Element, Tensor};
 use crate::{Error, Result};
 use rayon::prelude::*;
+use twinglyph_kernels::map::{Product, map_sum};
 
 /// Images that are encoded at a time: few, so that they stay in the caches, but some for each thread. An embedding
 /// does not depend on its neighbours.
@@ -98,6 +100,19 @@ impl<E: Element> Model<E> {
         }
     }
 
+    /// The norm of the gradient of each parameter that the last backward pass gave one, in the parameters' order.
+    pub fn gradient_norms(&self) -> Vec<(&Parameter, f64)> {
+        self.parameters()
+            .filter_map(|(parameter, var)| {
+                let squares = {
+                    let grad = self.tape.grad(var)?.values();
+                    map_sum(Product, [grad, grad])
+                };
+                Some((parameter, squares.to_f64().sqrt()))
+            })
+            .collect()
+    }
+
     /// See [`Architecture::pair_loss`].
     ///
     /// # Errors
@@ -112,6 +127,14 @@ impl<E: Element> Model<E> {
     /// When the shapes do not fit.
     pub fn triplet_loss(&mut self, images: [Var; 3], mode: Mode) -> Result<(Var, [Var; 3])> {
         self.architecture.triplet_loss(&mut self.tape, &self.vars, images, mode)
+    }
+
+    /// See [`Architecture::labels_loss`].
+    ///
+    /// # Errors
+    /// When the shapes do not fit, or the loss is one of pairs or triplets.
+    pub fn labels_loss(&mut self, images: Var, labels: [&[u32]; 2], mode: Mode) -> Result<BatchLoss> {
+        self.architecture.labels_loss(&mut self.tape, &self.vars, images, labels, mode)
     }
 
     /// Embeddings of `count` images, row by row, in eval mode. `write(i, image)` writes image i, (C, H, W); all

@@ -1,7 +1,9 @@
-//! Adam over all parameters of a model.
+//! Adam over all parameters of a model, and the average of the weights that it passes through.
 
+use super::architecture::Parameter;
 use super::model::Model;
-use crate::tensor::Element;
+use crate::tape::Var;
+use crate::tensor::{Element, Tensor};
 use twinglyph_kernels::adam_step;
 
 /// Adam's constants; the defaults are those of Keras.
@@ -15,11 +17,23 @@ pub struct AdamSettings {
     pub beta_2: f64,
     /// Added to the root of the squares.
     pub eps: f64,
+    /// AdamW's decoupled decay (Loshchilov and Hutter 2019) of the weights of convolutions and dense layers: each step
+    /// takes learning_rate weight_decay of them away. Biases and batch-norm's parameters do not decay.
+    pub weight_decay: f64,
+    /// The largest norm of the gradient of all parameters together (Pascanu, Mikolov and Bengio 2013); 0: any.
+    pub clip_norm: f64,
 }
 
 impl Default for AdamSettings {
     fn default() -> AdamSettings {
-        AdamSettings { learning_rate: 1e-3, beta_1: 0.9, beta_2: 0.999, eps: 1e-7 }
+        AdamSettings {
+            learning_rate: 1e-3,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            eps: 1e-7,
+            weight_decay: 0.0,
+            clip_norm: 0.0,
+        }
     }
 }
 
@@ -42,22 +56,77 @@ impl<E: Element> Adam<E> {
         Adam { settings, steps: 0, means }
     }
 
+    /// Changes the step size from the next step on.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.settings.learning_rate = learning_rate;
+    }
+
     /// One step along the gradients that the last backward pass left.
     pub fn step(&mut self, model: &mut Model<E>) {
         self.steps += 1;
-        let AdamSettings { learning_rate, beta_1, beta_2, eps } = self.settings;
+        let AdamSettings { learning_rate, beta_1, beta_2, eps, weight_decay, clip_norm } = self.settings;
         let correction = (1.0 - beta_2.powi(self.steps)).sqrt() / (1.0 - beta_1.powi(self.steps));
-        let adam = twinglyph_kernels::Adam {
-            step_size: E::from_f64(learning_rate * correction),
-            beta_1: E::from_f64(beta_1),
-            beta_2: E::from_f64(beta_2),
-            eps: E::from_f64(eps),
-        };
-        let vars: Vec<_> = model.parameters().map(|(_, var)| var).collect();
-        for (var, [m, v]) in vars.into_iter().zip(&mut self.means) {
+        let mut scale = 1.0;
+        if clip_norm > 0.0 {
+            let norm = model.gradient_norms().iter().map(|(_, norm)| norm * norm).sum::<f64>().sqrt();
+            scale = (clip_norm / norm).min(1.0);
+        }
+        let vars: Vec<(Var, bool)> = model.parameters().map(|(p, var)| (var, decays(p))).collect();
+        for ((var, decays), [m, v]) in vars.into_iter().zip(&mut self.means) {
+            let decay = if decays { learning_rate * weight_decay } else { 0.0 };
+            let adam = twinglyph_kernels::Adam {
+                step_size: E::from_f64(learning_rate * correction),
+                beta_1: E::from_f64(beta_1),
+                beta_2: E::from_f64(beta_2),
+                eps: E::from_f64(eps),
+                decay: E::from_f64(decay),
+                scale: E::from_f64(scale),
+            };
             if let (value, Some(grad)) = model.tape_mut().value_mut_and_grad(var) {
                 adam_step(adam, grad.values(), value.values_mut(), m, v);
             }
         }
+    }
+}
+
+/// Weights of convolutions and dense layers are tensors of two axes or more.
+fn decays(parameter: &Parameter) -> bool {
+    parameter.source.is_trainable() && parameter.shape.dims().len() > 1
+}
+
+/// The exponential moving average of a model's values, running statistics included (Polyak and Juditsky 1992, with the
+/// bias of the first steps taken away as in Adam):
+///
+/// ```text
+/// a <- a + rate (w - a)        rate = (1 - decay) / (1 - decay^t)
+/// ```
+///
+/// so that the first average is the first value, and early on all values weigh about the same.
+pub struct Average<E: Element> {
+    decay: f64,
+    steps: i32,
+    values: Vec<Tensor<E>>,
+}
+
+impl<E: Element> Average<E> {
+    /// An average of nothing yet.
+    pub fn new(model: &Model<E>, decay: f64) -> Average<E> {
+        Average { decay, steps: 0, values: model.values() }
+    }
+
+    /// Takes the model's values in.
+    pub fn update(&mut self, model: &Model<E>) {
+        self.steps = self.steps.saturating_add(1);
+        let rate = E::from_f64((1.0 - self.decay) / (1.0 - self.decay.powi(self.steps)));
+        for (average, (_, var)) in self.values.iter_mut().zip(model.parameters()) {
+            for (average, value) in average.values_mut().iter_mut().zip(model.tape().value(var).values()) {
+                *average += rate * (*value - *average);
+            }
+        }
+    }
+
+    /// The average.
+    pub fn values(&self) -> &[Tensor<E>] {
+        &self.values
     }
 }

@@ -1,6 +1,11 @@
 //! Recipes: complete training configurations in TOML, built in or a user's own.
 
-use crate::nn::{Architecture, Layer, Loss, Pair};
+mod check;
+
+use crate::data::augment::Augment;
+use crate::data::batches::Shares;
+use crate::data::sampler::Label;
+use crate::nn::{Architecture, Layer, Loss, Mining, Objective, Pair};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -21,15 +26,27 @@ pub const DEFAULT: &str = "quickstart";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recipe {
-    /// What is minimised: `contrastive` (pairs) or `triplet`.
+    /// What is minimised: `contrastive` (of pairs), `triplet` (of triplets; of batches of labels where `mining` says how
+    /// they are chosen), or of batches of labels `supervised_contrastive` or `multi_similarity`.
     pub loss: Loss,
+    /// What two glyphs must share to be a positive pair: `alphabet` or `character`.
+    pub label: Label,
     /// The loss's margin, in units of the distance (contrastive) or of the squared distance (triplet).
     pub margin: f64,
+    /// Which triplets of a batch of labels are learned from: `random`, `semi_hard` or `batch_hard`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mining: Option<Mining>,
+    /// What distances are divided by in `supervised_contrastive`.
+    pub temperature: f64,
+    /// With `label = "alphabet"`: the weight of the same loss with characters as labels, which is added.
+    pub character_weight: f64,
     /// Batch-norm, dense and sigmoid on the distance; for `contrastive` only.
     pub head: bool,
     /// Equal channels that the grey image is given in.
     pub channels: usize,
-    /// Pairs or triplets a step.
+    /// Side in pixels that the images are scaled to, each pixel the mean of the area that it covers.
+    pub size: usize,
+    /// Pairs or triplets a step; batches of labels have `sample` instead.
     pub batch: usize,
     /// Steps an epoch.
     pub steps: usize,
@@ -37,20 +54,50 @@ pub struct Recipe {
     pub epochs: usize,
     /// Adam's step size.
     pub learning_rate: f64,
+    /// Steps in which the step size rises from 0.
+    pub warmup: usize,
+    /// How the step size goes on: `constant`, or `cosine` to 0 at the last step.
+    pub schedule: Schedule,
+    /// AdamW's decoupled weight decay of convolutions' and dense layers' weights, in units of the step size.
+    pub weight_decay: f64,
+    /// The largest norm of the gradient of all parameters; a longer one is shortened to it. 0: never.
+    pub clip_norm: f64,
+    /// Decay of the exponential average of the weights, which then is what is measured and kept. 0: no average.
+    pub ema: f64,
+    /// Of each alphabet count as one of their own: 1 itself only, 4 also turned by quarter-turns, 8 also mirrored.
+    pub orientations: usize,
+    /// Views of a glyph whose embeddings are averaged wherever it is measured; the first is the glyph itself.
+    pub views: usize,
     /// Seed of the first weights, of the batches and of the choice of held-out alphabets.
     pub seed: u64,
     /// Pairs of held-out alphabets on which every epoch is validated and the threshold is chosen.
     pub validation_pairs: usize,
     /// Keep the weights of the epoch with the highest ROC AUC on the held-out alphabets, not those of the last.
     pub keep_best: bool,
+    /// Stop after so many epochs without a higher ROC AUC on the held-out alphabets. 0: never.
+    pub patience: usize,
     /// Alphabets held out from training, by name; chosen by the seed where there are none.
     pub hold_out: Vec<String>,
     /// Folders and archives to learn from; synthetic alphabets where there are none.
     pub data: Vec<PathBuf>,
+    /// What a batch of labels is made of.
+    pub sample: Shares,
+    /// How each drawing is changed before it is learned from.
+    pub augment: Augment,
     /// The synthetic alphabets.
     pub synthetic: Synthetic,
     /// The encoder's layers, first to last.
     pub encoder: Vec<Layer>,
+}
+
+/// How the step size goes on after the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// It stays.
+    Constant,
+    /// Half a period of a cosine, from its full size to 0 (Loshchilov and Hutter 2017).
+    Cosine,
 }
 
 /// How many synthetic alphabets are drawn.
@@ -74,18 +121,33 @@ impl Default for Recipe {
         let pool = || Layer::MaxPool2d { window: Pair(2, 2), stride: None };
         Recipe {
             loss: Loss::Contrastive,
+            label: Label::Alphabet,
             margin: 1.0,
+            mining: None,
+            temperature: 0.1,
+            character_weight: 0.0,
             head: false,
             channels: 1,
+            size: 105,
             batch: 32,
             steps: 200,
             epochs: 20,
             learning_rate: 1e-3,
+            warmup: 0,
+            schedule: Schedule::Constant,
+            weight_decay: 0.0,
+            clip_norm: 0.0,
+            ema: 0.0,
+            orientations: 1,
+            views: 1,
             seed: 1,
             validation_pairs: 2000,
             keep_best: true,
+            patience: 0,
             hold_out: Vec::new(),
             data: Vec::new(),
+            sample: Shares::default(),
+            augment: Augment::default(),
             synthetic: Synthetic::default(),
             encoder: vec![
                 conv(16),
@@ -161,97 +223,36 @@ impl Recipe {
         Recipe { data: Vec::new(), ..self.clone() }
     }
 
-    /// The model that the recipe trains, for images of (height, width).
-    pub fn architecture(&self, (height, width): (usize, usize)) -> Architecture {
+    /// The step size of a step, counted from 0 over all epochs.
+    pub fn learning_rate_at(&self, step: usize) -> f64 {
+        if step < self.warmup {
+            return self.learning_rate * (step + 1) as f64 / self.warmup as f64;
+        }
+        match self.schedule {
+            Schedule::Constant => self.learning_rate,
+            Schedule::Cosine => {
+                let rest = (self.epochs * self.steps).saturating_sub(self.warmup).max(1);
+                let done = ((step - self.warmup) as f64 / rest as f64).min(1.0);
+                self.learning_rate * (1.0 + (std::f64::consts::PI * done).cos()) / 2.0
+            }
+        }
+    }
+
+    /// The model that the recipe trains.
+    pub fn architecture(&self) -> Architecture {
         Architecture {
-            input: [self.channels, height, width],
+            input: [self.channels, self.size, self.size],
             encoder: self.encoder.clone(),
             head: self.head,
-            loss: self.loss,
-            margin: self.margin,
+            views: self.views,
+            objective: Objective {
+                loss: self.loss,
+                margin: self.margin,
+                mining: self.mining,
+                temperature: self.temperature,
+                character_weight: self.character_weight,
+            },
         }
-    }
-
-    /// Whether every value can work, before any data is read.
-    fn check(&self) -> Result<()> {
-        let refuse = |key: &str, expected: &str| Err(Error::input(key, format!("expected {expected}")));
-        let sizes = [
-            ("batch", self.batch, 1, 65_536),
-            ("steps", self.steps, 1, 100_000_000),
-            ("epochs", self.epochs, 1, 1_000_000),
-            ("channels", self.channels, 1, 64),
-            ("validation_pairs", self.validation_pairs, 2, 10_000_000),
-            ("synthetic.alphabets", self.synthetic.alphabets, 4, 1000),
-            ("synthetic.characters", self.synthetic.characters, 1, 1000),
-            ("synthetic.drawers", self.synthetic.drawers, 1, 1000),
-        ];
-        for (key, value, least, most) in sizes {
-            if value < least || value > most {
-                return refuse(key, &format!("{least} to {most}, found {value}"));
-            }
-        }
-        if self.synthetic.characters * self.synthetic.drawers < 2 {
-            return refuse("synthetic", "at least two glyphs an alphabet");
-        }
-        if !(self.margin.is_finite() && self.margin > 0.0) {
-            return refuse("margin", &format!("a number above 0, found {}", self.margin));
-        }
-        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            return refuse("learning_rate", &format!("a number above 0, found {}", self.learning_rate));
-        }
-        if self.head && self.loss == Loss::Triplet {
-            return refuse("head", "false with the triplet loss, which has no use for a head");
-        }
-        if self.seed > i64::MAX as u64 || self.synthetic.seed > i64::MAX as u64 {
-            return refuse("seed", "at most 9223372036854775807, TOML's largest number");
-        }
-        self.check_encoder()
-    }
-
-    fn check_encoder(&self) -> Result<()> {
-        const LARGEST: usize = 65_536;
-        let small = |pair: Pair| pair.0 <= LARGEST && pair.1 <= LARGEST;
-        for (i, layer) in self.encoder.iter().enumerate() {
-            let fits = match *layer {
-                Layer::Conv2d { filters, kernel, stride, padding } => {
-                    filters <= LARGEST
-                        && small(kernel)
-                        && small(stride)
-                        && padding.0 <= 1024
-                        && padding.1 <= 1024
-                }
-                Layer::MaxPool2d { window, stride } | Layer::AvgPool2d { window, stride } => {
-                    small(window) && small(stride.unwrap_or(window))
-                }
-                Layer::Dense { units } => units <= LARGEST,
-                Layer::BatchNorm { eps, momentum } => {
-                    if !(eps.is_finite() && eps > 0.0) {
-                        return Err(Error::input(
-                            format!("encoder[{i}].eps"),
-                            format!("expected a number above 0, found {eps}"),
-                        ));
-                    }
-                    if !(0.0..1.0).contains(&momentum) {
-                        let message = format!("expected at least 0 and below 1, found {momentum}");
-                        return Err(Error::input(format!("encoder[{i}].momentum"), message));
-                    }
-                    true
-                }
-                _ => true,
-            };
-            if !fits {
-                return Err(Error::input(
-                    format!("encoder[{i}]"),
-                    format!("a size beyond {LARGEST} (padding: 1024)"),
-                ));
-            }
-        }
-        let parameters = self.architecture((105, 105)).parameters()?;
-        let count: usize = parameters.iter().flatten().map(|p| p.shape.len()).sum();
-        if count > 1 << 28 {
-            return Err(Error::input("encoder", format!("{count} parameters, expected at most {}", 1 << 28)));
-        }
-        Ok(())
     }
 }
 

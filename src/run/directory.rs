@@ -1,6 +1,6 @@
 //! The run directory: the resolved configuration, metrics as CSV, the model, pictures.
 
-use crate::train::EpochMetrics;
+use crate::train::{EpochMetrics, Reading};
 use crate::{Error, Result};
 use std::fs::{self, File};
 use std::io::Write;
@@ -121,6 +121,42 @@ impl RunDirectory {
             );
         }
         self.write("metrics.csv", csv.as_bytes())
+    }
+
+    /// Writes what was read at the end of each epoch so far, a row an epoch; what a run does not have is left empty.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_monitors(&self, readings: &[Reading]) -> Result<()> {
+        let mut csv = String::from(
+            "epoch,loss_ratio,least_spread,mean_spread,length,saturated,positive_distance,negative_distance,\
+             distance_spread,active_triplets",
+        );
+        for (layer, _) in readings.first().map_or(&[][..], |first| &first.gradients) {
+            csv += &format!(",gradient_{layer}");
+        }
+        csv.push('\n');
+        let optional = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+        for r in readings {
+            csv += &format!(
+                "{},{},{},{},{},{},{},{},{},{}",
+                r.epoch,
+                r.loss_ratio,
+                r.spread[0],
+                r.spread[1],
+                r.length,
+                optional(r.saturated),
+                r.distance[0],
+                r.distance[1],
+                r.distance_spread,
+                optional(r.active)
+            );
+            for (_, norm) in &r.gradients {
+                csv += &format!(",{norm}");
+            }
+            csv.push('\n');
+        }
+        self.write("monitors.csv", csv.as_bytes())
     }
 
     /// Writes a file of the run, whole or not at all.

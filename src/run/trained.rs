@@ -3,7 +3,7 @@
 use super::directory::RunDirectory;
 use super::model_file::{Metadata, ModelFile, NamedTensor};
 use crate::data::omniglot::{self, LoadOptions};
-use crate::data::{Dataset, GLYPH_SIZE, synthetic};
+use crate::data::{Dataset, synthetic};
 use crate::nn::Model;
 use crate::recipes::Recipe;
 use crate::tensor::Tensor;
@@ -127,14 +127,14 @@ pub fn model_file(
 /// When that run's layers have other names or shapes.
 pub fn initial_model(recipe: &Recipe, init: Option<&Path>) -> Result<Model<f32>> {
     let Some(path) = init else {
-        return Model::new(recipe.architecture(GLYPH_SIZE), recipe.seed);
+        return Model::new(recipe.architecture(), recipe.seed);
     };
     let model_path = RunDirectory::open(path)?.model_path();
     build(recipe, &ModelFile::load(&model_path)?, &model_path.display().to_string())
 }
 
 fn build(recipe: &Recipe, file: &ModelFile, name: &str) -> Result<Model<f32>> {
-    let architecture = recipe.architecture(GLYPH_SIZE);
+    let architecture = recipe.architecture();
     let expected: usize = architecture.parameters()?.iter().map(Vec::len).sum();
     let model = Model::with_values(architecture, |parameter| {
         let Some(tensor) = file.tensors.iter().find(|tensor| tensor.name == parameter.name) else {

@@ -1,93 +1,218 @@
-//! One step's pairs or triplets: their images on the tape, forward, backward, and their distances for the
-//! accuracy.
+//! One step's glyphs: their images on the tape, forward, backward, and distances of pairs for the accuracy.
 
 use crate::Result;
 use crate::data::Dataset;
-use crate::data::sampler::{Pair, Triplet};
-use crate::nn::{Mode, Model};
-use crate::tape::{Tape, Var};
+use crate::data::augment::Augment;
+use crate::data::batches::{BatchSampler, Drawn};
+use crate::data::orientation::Orientation;
+use crate::data::sampler::{Pair, PairSampler, Triplet, TripletSampler};
+use crate::data::writer::Writer;
+use crate::nn::{Form, Mode, Model};
+use crate::ops::MinedTripletLoss;
+use crate::random::rng;
+use crate::recipes::Recipe;
+use crate::tape::Var;
+use rand::Rng;
 use rayon::prelude::*;
+
+/// Where a step's glyphs come from.
+pub(super) enum Sampler {
+    Pairs(PairSampler, usize),
+    Triplets(TripletSampler, usize),
+    Labels(BatchSampler),
+}
 
 /// What a step learns from.
 pub(super) enum Batch {
     Pairs(Vec<Pair>),
     Triplets(Vec<Triplet>),
+    Labels(Vec<Drawn>),
+}
+
+/// What the steps of an epoch came to, added up.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) loss: f64,
+    /// Distances of pairs, and whether they are of one label.
+    pub(super) distances: Vec<f32>,
+    pub(super) same: Vec<bool>,
+    /// Triplets, and those of them whose hinge was above 0.
+    pub(super) triplets: usize,
+    pub(super) active: usize,
+}
+
+/// How glyphs become a step's images.
+pub(super) struct Images<'a> {
+    set: &'a Dataset,
+    writer: Writer,
+    augment: Augment,
+    /// Whether every drawing is written as it is.
+    plain: bool,
+    seed: u64,
+}
+
+/// The augmentation's streams of chance: one for each sample of each step.
+const AUGMENT: u64 = 1 << 63;
+
+impl Sampler {
+    pub(super) fn new(recipe: &Recipe, set: &Dataset, alphabets: &[usize]) -> Result<Sampler> {
+        let label = recipe.label;
+        Ok(match recipe.architecture().objective.form() {
+            Form::Pairs => Sampler::Pairs(PairSampler::new(set, alphabets, label)?, recipe.batch),
+            Form::Triplets => Sampler::Triplets(TripletSampler::new(set, alphabets, label)?, recipe.batch),
+            Form::Labels => {
+                Sampler::Labels(BatchSampler::new(set, alphabets, label, recipe.sample, recipe.orientations)?)
+            }
+        })
+    }
+
+    pub(super) fn batch(&self, rng: &mut impl Rng) -> Batch {
+        match self {
+            Sampler::Pairs(sampler, n) => Batch::Pairs(sampler.batch(*n, rng)),
+            Sampler::Triplets(sampler, n) => Batch::Triplets(sampler.batch(*n, rng)),
+            Sampler::Labels(sampler) => Batch::Labels(sampler.batch(rng)),
+        }
+    }
+}
+
+impl<'a> Images<'a> {
+    pub(super) fn new(recipe: &Recipe, set: &'a Dataset, input: [usize; 3]) -> Images<'a> {
+        Images {
+            set,
+            writer: Writer::new(set.size(), input),
+            augment: recipe.augment,
+            plain: recipe.augment.is_none() && recipe.orientations == 1,
+            seed: recipe.seed,
+        }
+    }
+
+    /// The images of glyphs as a constant (N, C, H, W). `first` numbers the first of them among all of the run.
+    fn put(&self, model: &mut Model<f32>, glyphs: &[(usize, Orientation)], first: u64) -> Var {
+        let [c, h, w] = model.architecture().input;
+        model.tape_mut().constant_with([glyphs.len(), c, h, w], |values| {
+            values.par_chunks_mut(c * h * w).zip(glyphs).enumerate().for_each(
+                |(i, (image, &(glyph, orientation)))| {
+                    let pixels = &self.set.glyphs()[glyph].pixels;
+                    if self.plain {
+                        self.writer.plain(pixels, image);
+                    } else {
+                        let mut rng = rng(self.seed, AUGMENT | (first + i as u64));
+                        self.writer.augmented(pixels, &self.augment, orientation, &mut rng, image);
+                    }
+                },
+            );
+        })
+    }
 }
 
 impl Batch {
-    /// Runs forward and backward, appends the distances and labels of the batch's pairs, and returns the loss.
-    /// The gradients are left on the tape.
+    /// Runs forward and backward, and adds what came of it to `tally`. `step` counts from 0 over all epochs. The loss;
+    /// the gradients are left on the tape.
     pub(super) fn step(
         &self,
         model: &mut Model<f32>,
-        set: &Dataset,
-        distances: &mut Vec<f32>,
-        same: &mut Vec<bool>,
+        images: &Images<'_>,
+        step: usize,
+        by_character: bool,
+        tally: &mut Tally,
     ) -> Result<f32> {
-        let loss = self.forward(model, set, Mode::Train, distances, same)?;
+        let loss = self.forward(model, images, step as u64, by_character, tally)?;
         model.tape_mut().backward(loss)?;
-        Ok(model.tape().value(loss).values()[0])
+        let loss = model.tape().value(loss).values()[0];
+        tally.loss += f64::from(loss);
+        Ok(loss)
     }
 
-    /// The loss; a triplet counts as two pairs, (anchor, positive) and (anchor, negative).
-    pub(super) fn forward(
+    fn forward(
         &self,
         model: &mut Model<f32>,
-        set: &Dataset,
-        mode: Mode,
-        distances: &mut Vec<f32>,
-        same: &mut Vec<bool>,
+        images: &Images<'_>,
+        step: u64,
+        by_character: bool,
+        tally: &mut Tally,
     ) -> Result<Var> {
         model.forget();
-        let input = model.architecture().input;
-        let tape = model.tape_mut();
-        let mut side = |glyphs: Vec<usize>| images(tape, set, input, &glyphs);
+        let mode = Mode::Train { seed: images.seed.wrapping_add(step << 16) };
         match self {
             Batch::Pairs(pairs) => {
-                let sides = [
-                    side(pairs.iter().map(|pair| pair.left).collect()),
-                    side(pairs.iter().map(|pair| pair.right).collect()),
-                ];
-                let labels = tape.constant_with([pairs.len(), 1], |values| {
+                let first = step * 2 * pairs.len() as u64;
+                let sides = [0, 1].map(|side| {
+                    let glyphs: Vec<_> =
+                        pairs.iter().map(|pair| upright([pair.left, pair.right][side])).collect();
+                    images.put(model, &glyphs, first + (side * pairs.len()) as u64)
+                });
+                let labels = model.tape_mut().constant_with([pairs.len(), 1], |values| {
                     for (value, pair) in values.iter_mut().zip(pairs) {
                         *value = f32::from(u8::from(pair.same));
                     }
                 });
                 let (loss, distance) = model.pair_loss(sides, labels, mode)?;
-                distances.extend_from_slice(model.tape().value(distance).values());
-                same.extend(pairs.iter().map(|pair| pair.same));
+                tally.distances.extend_from_slice(model.tape().value(distance).values());
+                tally.same.extend(pairs.iter().map(|pair| pair.same));
                 Ok(loss)
             }
             Batch::Triplets(triplets) => {
-                let sides = [
-                    side(triplets.iter().map(|triplet| triplet.anchor).collect()),
-                    side(triplets.iter().map(|triplet| triplet.positive).collect()),
-                    side(triplets.iter().map(|triplet| triplet.negative).collect()),
-                ];
-                let (loss, [anchor, positive, negative]) = model.triplet_loss(sides, mode)?;
-                for (other, is_same) in [(positive, true), (negative, false)] {
-                    let tape = model.tape();
-                    let width = tape.value(anchor).dims()[1];
-                    let (a, b) = (tape.value(anchor).values(), tape.value(other).values());
-                    distances.extend(a.chunks(width).zip(b.chunks(width)).map(|(a, b)| euclidean(a, b)));
-                    same.extend(triplets.iter().map(|_| is_same));
+                let first = step * 3 * triplets.len() as u64;
+                let sides = [0, 1, 2].map(|side| {
+                    let glyph = |t: &Triplet| upright([t.anchor, t.positive, t.negative][side]);
+                    let glyphs: Vec<_> = triplets.iter().map(glyph).collect();
+                    images.put(model, &glyphs, first + (side * triplets.len()) as u64)
+                });
+                let (loss, embeddings) = model.triplet_loss(sides, mode)?;
+                let tape = model.tape();
+                let width = tape.value(embeddings[0]).dims()[1];
+                let [a, p, n] = embeddings.map(|var| tape.value(var).values().chunks(width));
+                let margin = model.architecture().objective.margin as f32;
+                for ((a, p), n) in a.zip(p).zip(n) {
+                    // A triplet counts as two pairs.
+                    let (near, far) = (squared(a, p), squared(a, n));
+                    tally.distances.extend([near.sqrt(), far.sqrt()]);
+                    tally.same.extend([true, false]);
+                    tally.active += usize::from(near - far + margin > 0.0);
                 }
+                tally.triplets += triplets.len();
                 Ok(loss)
+            }
+            Batch::Labels(drawn) => {
+                let glyphs: Vec<_> = drawn.iter().map(|d| (d.glyph, d.orientation)).collect();
+                let var = images.put(model, &glyphs, step * drawn.len() as u64);
+                let labels = labels(drawn, by_character);
+                let loss = model.labels_loss(var, [&labels[0], &labels[1]], mode)?;
+                let tape = model.tape();
+                if let Some(mined) = loss.mined {
+                    let (triplets, active) = MinedTripletLoss::active(tape.saved(mined));
+                    tally.triplets += triplets;
+                    tally.active += active;
+                }
+                // Some of the batch's pairs: neighbours, which mostly share their label, and glyphs half a batch apart.
+                let squared = tape.value(loss.squared_distances).values();
+                let n = drawn.len();
+                for apart in [1, n / 2] {
+                    for i in 0..n {
+                        let j = (i + apart) % n;
+                        tally.distances.push(squared[i * n + j].sqrt());
+                        tally.same.push(labels[0][i] == labels[0][j]);
+                    }
+                }
+                Ok(loss.loss)
             }
         }
     }
 }
 
-fn euclidean(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
+/// The labels that the recipe learns by, and the finer ones.
+pub(super) fn labels(drawn: &[Drawn], by_character: bool) -> [Vec<u32>; 2] {
+    let characters: Vec<u32> = drawn.iter().map(|d| d.character).collect();
+    if by_character {
+        return [characters.clone(), characters];
+    }
+    [drawn.iter().map(|d| d.alphabet).collect(), characters]
 }
 
-/// The images of glyphs, (N, C, H, W) with C equal channels; ink is 1, paper 0.
-fn images(tape: &mut Tape<f32>, set: &Dataset, [c, h, w]: [usize; 3], glyphs: &[usize]) -> Var {
-    tape.constant_with([glyphs.len(), c, h, w], |values| {
-        values
-            .par_chunks_mut(c * h * w)
-            .zip(glyphs)
-            .for_each(|(image, &glyph)| set.glyphs()[glyph].pixels.write_channels(h * w, image));
-    })
+fn upright(glyph: usize) -> (usize, Orientation) {
+    (glyph, Orientation::ALL[0])
+}
+
+fn squared(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }

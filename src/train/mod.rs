@@ -2,19 +2,23 @@
 //! held-out alphabets.
 
 mod batch;
+pub mod cross_validation;
+mod monitor;
 pub mod rehearsal;
 mod validation;
 
 use crate::data::Dataset;
-use crate::data::sampler::{PairSampler, TripletSampler};
+use crate::data::sampler::Label;
 use crate::data::split::Split;
 use crate::evaluate::metrics::best_threshold;
-use crate::nn::{Adam, AdamSettings, Loss, Model};
+use crate::nn::{Adam, AdamSettings, Average, Model};
 use crate::random::rng;
 use crate::recipes::Recipe;
 use crate::tensor::Tensor;
 use crate::{Error, Result};
-use batch::Batch;
+pub use monitor::Reading;
+use batch::{Images, Sampler, Tally};
+use monitor::{Monitor, layer_gradients};
 use serde::Serialize;
 use validation::Validation;
 
@@ -47,7 +51,9 @@ pub trait Observer {
     ///
     /// # Errors
     /// When it cannot be recorded; the training then ends.
-    fn epoch(&mut self, metrics: &EpochMetrics) -> Result<()>;
+    fn epoch(&mut self, metrics: &EpochMetrics, reading: &Reading) -> Result<()>;
+    /// Something is wrong; said once.
+    fn alarm(&mut self, sentence: &str);
 }
 
 /// A trained model.
@@ -65,11 +71,6 @@ pub struct Trained {
 /// Streams of chance of a run; stream 0 draws the first weights.
 const BATCHES: u64 = 1;
 
-enum Sampler {
-    Pairs(PairSampler),
-    Triplets(TripletSampler),
-}
-
 /// Trains `model` by a recipe on the training alphabets of a split.
 ///
 /// # Errors
@@ -81,25 +82,31 @@ pub fn train(
     split: &Split,
     observer: &mut dyn Observer,
 ) -> Result<Trained> {
-    let sampler = match recipe.loss {
-        Loss::Contrastive => Sampler::Pairs(PairSampler::new(set, &split.training)?),
-        Loss::Triplet => Sampler::Triplets(TripletSampler::new(set, &split.training)?),
-    };
+    let sampler = Sampler::new(recipe, set, &split.training)?;
     let validation = Validation::new(recipe, set, &split.held_out)?;
-    let mut adam =
-        Adam::new(&model, AdamSettings { learning_rate: recipe.learning_rate, ..AdamSettings::default() });
+    let images = Images::new(recipe, set, model.architecture().input);
+    let by_character = recipe.label == Label::Character;
+    let settings = AdamSettings {
+        weight_decay: recipe.weight_decay,
+        clip_norm: recipe.clip_norm,
+        ..AdamSettings::default()
+    };
+    let mut adam = Adam::new(&model, settings);
+    let mut average = (recipe.ema > 0.0).then(|| Average::new(&model, recipe.ema));
+    let mut monitor = Monitor::new(recipe)?;
     let mut rng = rng(recipe.seed, BATCHES);
     let mut history: Vec<EpochMetrics> = Vec::with_capacity(recipe.epochs);
     let mut best: Option<(EpochMetrics, Vec<Tensor<f32>>)> = None;
+    let mut last_better = 0;
     for epoch in 1..=recipe.epochs {
-        let mut loss_sum = 0.0f64;
-        let (mut distances, mut same) = (Vec::new(), Vec::new());
+        let mut tally = Tally::default();
+        let mut learning_rate = 0.0;
         for step in 1..=recipe.steps {
-            let batch = match &sampler {
-                Sampler::Pairs(sampler) => Batch::Pairs(sampler.batch(recipe.batch, &mut rng)),
-                Sampler::Triplets(sampler) => Batch::Triplets(sampler.batch(recipe.batch, &mut rng)),
-            };
-            let loss = batch.step(&mut model, set, &mut distances, &mut same)?;
+            let index = (epoch - 1) * recipe.steps + step - 1;
+            learning_rate = recipe.learning_rate_at(index);
+            adam.set_learning_rate(learning_rate);
+            let batch = sampler.batch(&mut rng);
+            let loss = batch.step(&mut model, &images, index, by_character, &mut tally)?;
             if !loss.is_finite() {
                 return Err(Error::input(
                     format!("epoch {epoch}, step {step}"),
@@ -107,25 +114,49 @@ pub fn train(
                 ));
             }
             adam.step(&mut model);
-            loss_sum += f64::from(loss);
+            if let Some(average) = &mut average {
+                average.update(&model);
+            }
             observer.step(epoch, step, loss);
         }
+        let gradients = layer_gradients(&model);
+        // The average of the weights, where there is one, is what is measured and kept; training goes on with its own.
+        let own = average.as_ref().map(|average| {
+            let own = model.values();
+            model.set_values(average.values().to_vec());
+            own
+        });
         let val = validation.measure(&mut model, set)?;
         let metrics = EpochMetrics {
             epoch: epoch as u32,
-            loss: (loss_sum / recipe.steps as f64) as f32,
-            accuracy: best_threshold(&distances, &same).map_or(f32::NAN, |best| best.accuracy as f32),
+            loss: (tally.loss / recipe.steps as f64) as f32,
+            accuracy: best_threshold(&tally.distances, &tally.same)
+                .map_or(f32::NAN, |best| best.balanced_accuracy as f32),
             val_loss: val.loss,
             val_accuracy: val.accuracy,
             val_auc: val.auc,
             threshold: val.threshold,
-            learning_rate: recipe.learning_rate as f32,
+            learning_rate: learning_rate as f32,
         };
-        observer.epoch(&metrics)?;
+        let reading =
+            monitor.read(epoch, tally.loss / recipe.steps as f64, &tally, &val.embeddings, gradients);
+        observer.epoch(&metrics, &reading)?;
+        if let Some(sentence) = monitor.judge(&reading) {
+            observer.alarm(&sentence);
+        }
         history.push(metrics);
         let better = best.as_ref().is_none_or(|(best, _)| metrics.val_auc > best.val_auc);
+        if better {
+            last_better = epoch;
+        }
         if !recipe.keep_best || better {
             best = Some((metrics, model.values()));
+        }
+        if let Some(own) = own {
+            model.set_values(own);
+        }
+        if recipe.patience > 0 && epoch - last_better >= recipe.patience {
+            break;
         }
     }
     let Some((kept, values)) = best else {

@@ -1,7 +1,7 @@
 //! Steps on the same random images every time: what is timed where it does not matter what is learned.
 
 use crate::Result;
-use crate::nn::{Adam, AdamSettings, Loss, Mode, Model};
+use crate::nn::{Adam, AdamSettings, Form, Mode, Model};
 use crate::random::rng;
 use crate::tape::Var;
 use crate::tensor::Tensor;
@@ -14,15 +14,15 @@ pub type Step = Box<dyn FnMut() -> Result<f32> + Send>;
 /// Who wants to know of the parts of a step that are no ops: it is given the part's name, and calls it.
 pub type Around = Box<dyn FnMut(&'static str, &mut dyn FnMut()) + Send>;
 
-/// Images of a pair (2), or of a triplet (3).
-pub fn towers(loss: &Loss) -> usize {
-    match loss {
-        Loss::Contrastive => 2,
-        Loss::Triplet => 3,
+/// Images of `pairs` pairs (2 each), triplets (3 each), or in a batch of labels (2 each).
+pub fn images(form: Form, pairs: usize) -> usize {
+    match form {
+        Form::Pairs | Form::Labels => 2 * pairs,
+        Form::Triplets => 3 * pairs,
     }
 }
 
-/// A training step on `pairs` pairs, or triplets: forward, backward and Adam. It returns the loss.
+/// A training step on `pairs` pairs, or triplets, or on a batch of twice so many glyphs: forward, backward and Adam. It returns the loss.
 pub fn training(
     mut model: Model<f32>,
     learning_rate: f64,
@@ -33,14 +33,20 @@ pub fn training(
     let mut adam = Adam::new(&model, AdamSettings { learning_rate, ..Default::default() });
     let architecture = model.architecture().clone();
     let [c, h, w] = architecture.input;
-    let images = random_images(&[towers(&architecture.loss) * pairs, c, h, w], seed);
-    let side_len = pairs * c * h * w;
+    let form = architecture.objective.form();
+    let count = images(form, pairs);
+    let images = random_images(&[count, c, h, w], seed);
+    let each = if form == Form::Labels { count } else { pairs };
+    let side_len = each * c * h * w;
+    // Eight glyphs of an alphabet, two of a character.
+    let labels: [Vec<u32>; 2] = [8, 2].map(|glyphs| (0..count as u32).map(|i| i / glyphs).collect());
+    let mode = Mode::Train { seed };
     Box::new(move || {
         model.forget();
         let tape = model.tape_mut();
         let sides: Vec<Var> = (images.values().chunks(side_len))
             .map(|side| {
-                tape.constant_with([pairs, c, h, w], |values| around("images", &mut || copy(side, values)))
+                tape.constant_with([each, c, h, w], |values| around("images", &mut || copy(side, values)))
             })
             .collect();
         let loss = match sides[..] {
@@ -48,10 +54,11 @@ pub fn training(
                 let same = tape.constant_with([pairs, 1], |values| {
                     values.iter_mut().enumerate().for_each(|(i, value)| *value = (i % 2) as f32);
                 });
-                model.pair_loss([a, b], same, Mode::Train)?.0
+                model.pair_loss([a, b], same, mode)?.0
             }
-            [anchor, positive, negative] => model.triplet_loss([anchor, positive, negative], Mode::Train)?.0,
-            _ => unreachable!("two towers or three"),
+            [anchor, positive, negative] => model.triplet_loss([anchor, positive, negative], mode)?.0,
+            [all] => model.labels_loss(all, [&labels[0], &labels[1]], mode)?.loss,
+            _ => unreachable!("one to three towers"),
         };
         model.tape_mut().backward(loss)?;
         around("adam", &mut || adam.step(&mut model));

@@ -1,25 +1,30 @@
-//! A fixed set of pairs (and triplets) of held-out alphabets, the same after every epoch.
+//! Fixed pairs, triplets or batches of held-out alphabets, the same after every epoch.
 
+use super::batch::labels;
 use crate::Result;
 use crate::data::Dataset;
-use crate::data::sampler::{Pair, PairSampler, Triplet, TripletSampler};
+use crate::data::batches::{BatchSampler, Drawn, Shares};
+use crate::data::sampler::{Label, Pair, PairSampler, Triplet, TripletSampler};
+use crate::evaluate::embed::embed;
 use crate::evaluate::metrics::{best_threshold, roc_auc};
-use crate::nn::{Loss, Model};
-use crate::ops::{ContrastiveLoss, TripletLoss};
+use crate::nn::{Form, Model};
 use crate::random::rng;
 use crate::recipes::Recipe;
+use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
 
-/// Streams of chance: the pairs and triplets are the same whatever the training draws.
+/// Streams of chance: what is drawn here is the same whatever the training draws.
 const PAIRS: u64 = 2;
 const TRIPLETS: u64 = 3;
+const BATCHES: u64 = 4;
 
 pub(super) struct Validation {
     /// The glyphs that occur, each encoded once.
     glyphs: Vec<usize>,
     pairs: Vec<Pair>,
     triplets: Vec<Triplet>,
-    margin: f64,
+    batches: Vec<Vec<Drawn>>,
+    label: Label,
 }
 
 /// What the held-out alphabets say of a model.
@@ -28,83 +33,106 @@ pub(super) struct Measured {
     pub(super) accuracy: f32,
     pub(super) auc: f32,
     pub(super) threshold: f32,
+    /// Of all the glyphs.
+    pub(super) embeddings: Tensor<f32>,
 }
 
 impl Validation {
     pub(super) fn new(recipe: &Recipe, set: &Dataset, held_out: &[usize]) -> Result<Validation> {
-        let pairs =
-            PairSampler::new(set, held_out)?.batch(recipe.validation_pairs, &mut rng(recipe.seed, PAIRS));
-        let triplets = match recipe.loss {
-            Loss::Contrastive => Vec::new(),
-            Loss::Triplet => TripletSampler::new(set, held_out)?
-                .batch(recipe.validation_pairs / 2, &mut rng(recipe.seed, TRIPLETS)),
-        };
+        let label = recipe.label;
+        let count = recipe.validation_pairs;
+        let pairs = PairSampler::new(set, held_out, label)?.batch(count, &mut rng(recipe.seed, PAIRS));
+        let (mut triplets, mut batches) = (Vec::new(), Vec::new());
+        match recipe.architecture().objective.form() {
+            Form::Pairs => {}
+            Form::Triplets => {
+                let sampler = TripletSampler::new(set, held_out, label)?;
+                triplets = sampler.batch(count / 2, &mut rng(recipe.seed, TRIPLETS));
+            }
+            Form::Labels => {
+                let alphabets = recipe.sample.alphabets.min(held_out.len());
+                let shares = Shares { alphabets, ..recipe.sample };
+                let sampler = BatchSampler::new(set, held_out, label, shares, 1)?;
+                let mut rng = rng(recipe.seed, BATCHES);
+                batches = (0..(count / shares.glyphs()).max(1)).map(|_| sampler.batch(&mut rng)).collect();
+            }
+        }
         let mut glyphs: Vec<usize> = pairs.iter().flat_map(|pair| [pair.left, pair.right]).collect();
         glyphs.extend(triplets.iter().flat_map(|t| [t.anchor, t.positive, t.negative]));
+        glyphs.extend(batches.iter().flatten().map(|drawn| drawn.glyph));
         glyphs.sort_unstable();
         glyphs.dedup();
-        Ok(Validation { glyphs, pairs, triplets, margin: recipe.margin })
+        Ok(Validation { glyphs, pairs, triplets, batches, label })
     }
 
     pub(super) fn measure(&self, model: &mut Model<f32>, set: &Dataset) -> Result<Measured> {
-        let embeddings = model.embed(self.glyphs.len(), |i, image| {
-            set.glyphs()[self.glyphs[i]].pixels.write_channels(set.pixels(), image);
-        })?;
-        let row = |glyph: usize| self.glyphs.binary_search(&glyph).expect("every glyph is in the list");
-        let pairs: Vec<_> = self.pairs.iter().map(|pair| (row(pair.left), row(pair.right))).collect();
+        let embeddings =
+            embed(model, set.size(), self.glyphs.len(), |i| &set.glyphs()[self.glyphs[i]].pixels)?;
+        let pairs: Vec<_> =
+            self.pairs.iter().map(|pair| (self.row(pair.left), self.row(pair.right))).collect();
         let distances = model.distances(&embeddings, &pairs)?;
         let same: Vec<bool> = self.pairs.iter().map(|pair| pair.same).collect();
-        let loss = match self.triplets[..] {
-            [] => contrastive_loss(model, self.margin, &distances, &same)?,
-            _ => triplet_loss(
-                model,
-                self.margin,
-                &embeddings,
-                |i| {
-                    let triplet = &self.triplets[i];
-                    [triplet.anchor, triplet.positive, triplet.negative].map(row)
-                },
-                self.triplets.len(),
-            )?,
-        };
         let best = best_threshold(&distances, &same);
         Ok(Measured {
-            loss,
+            loss: self.loss(model, &embeddings, &distances, &same)?,
             auc: roc_auc(&distances, &same).map_or(f32::NAN, |auc| auc as f32),
             accuracy: best.as_ref().map_or(f32::NAN, |best| best.accuracy as f32),
             threshold: best.map_or(f32::NAN, |best| best.threshold),
+            embeddings,
         })
     }
-}
 
-fn contrastive_loss(model: &mut Model<f32>, margin: f64, distances: &[f32], same: &[bool]) -> Result<f32> {
-    let column = [distances.len(), 1];
-    let tape = model.tape_mut();
-    let distance = tape.constant_with(column, |values| values.copy_from_slice(distances));
-    let same = tape.constant_with(column, |values| {
-        values.iter_mut().zip(same).for_each(|(value, &same)| *value = f32::from(u8::from(same)));
-    });
-    let loss = tape.apply(ContrastiveLoss { margin }, &[distance, same])?;
-    Ok(tape.value(loss).values()[0])
-}
+    fn row(&self, glyph: usize) -> usize {
+        self.glyphs.binary_search(&glyph).expect("every glyph is in the list")
+    }
 
-/// The loss of `count` triplets whose rows of `embeddings` are `rows(i)`.
-fn triplet_loss(
-    model: &mut Model<f32>,
-    margin: f64,
-    embeddings: &Tensor<f32>,
-    rows: impl Fn(usize) -> [usize; 3],
-    count: usize,
-) -> Result<f32> {
-    let width = embeddings.dims()[1];
-    let tape = model.tape_mut();
-    let sides = [0, 1, 2].map(|side| {
-        tape.constant_with([count, width], |values| {
-            for (i, value) in values.chunks_mut(width).enumerate() {
-                value.copy_from_slice(&embeddings.values()[rows(i)[side] * width..][..width]);
+    /// The loss of the model's form; of batches, their mean.
+    fn loss(
+        &self,
+        model: &mut Model<f32>,
+        embeddings: &Tensor<f32>,
+        distances: &[f32],
+        same: &[bool],
+    ) -> Result<f32> {
+        let objective = model.architecture().objective;
+        let width = embeddings.dims()[1];
+        let rows = |tape: &mut Tape<f32>, glyphs: &mut dyn ExactSizeIterator<Item = usize>| -> Var {
+            tape.constant_with([glyphs.len(), width], |values| {
+                for (value, glyph) in values.chunks_mut(width).zip(glyphs) {
+                    value.copy_from_slice(&embeddings.values()[self.row(glyph) * width..][..width]);
+                }
+            })
+        };
+        let tape = model.tape_mut();
+        let loss = match objective.form() {
+            Form::Pairs => {
+                let column = [distances.len(), 1];
+                let distance = tape.constant_with(column, |values| values.copy_from_slice(distances));
+                let same = tape.constant_with(column, |values| {
+                    values.iter_mut().zip(same).for_each(|(value, &same)| *value = f32::from(u8::from(same)));
+                });
+                objective.of_pairs(tape, distance, same)?
             }
-        })
-    });
-    let loss = tape.apply(TripletLoss { margin }, &sides)?;
-    Ok(tape.value(loss).values()[0])
+            Form::Triplets => {
+                let sides = [0, 1, 2].map(|side| {
+                    let glyph = |t: &Triplet| [t.anchor, t.positive, t.negative][side];
+                    rows(tape, &mut self.triplets.iter().map(glyph))
+                });
+                objective.of_triplets(tape, sides)?
+            }
+            Form::Labels => {
+                let mut sum = 0.0;
+                for drawn in &self.batches {
+                    model.forget();
+                    let tape = model.tape_mut();
+                    let rows = rows(tape, &mut drawn.iter().map(|drawn| drawn.glyph));
+                    let labels = labels(drawn, self.label == Label::Character);
+                    let loss = objective.of_labels(tape, rows, [&labels[0], &labels[1]], 0)?.loss;
+                    sum += tape.value(loss).values()[0];
+                }
+                return Ok(sum / self.batches.len() as f32);
+            }
+        };
+        Ok(tape.value(loss).values()[0])
+    }
 }

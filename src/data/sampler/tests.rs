@@ -13,7 +13,7 @@ fn alphabet(set: &Dataset, glyph: usize) -> usize {
 #[test]
 fn pairs_are_what_they_say_and_never_a_glyph_with_itself() {
     let set = set(&SIZES);
-    let sampler = PairSampler::new(&set, &[0, 1, 3]).unwrap();
+    let sampler = PairSampler::new(&set, &[0, 1, 3], Label::Alphabet).unwrap();
     let mut rng = rng(1, 0);
     let mut same = 0;
     for _ in 0..20_000 {
@@ -31,7 +31,7 @@ fn pairs_are_what_they_say_and_never_a_glyph_with_itself() {
 #[test]
 fn a_batch_is_balanced_exactly() {
     let set = set(&SIZES);
-    let sampler = PairSampler::new(&set, &[0, 1, 2, 3]).unwrap();
+    let sampler = PairSampler::new(&set, &[0, 1, 2, 3], Label::Alphabet).unwrap();
     let mut rng = rng(1, 0);
     for n in [0, 1, 2, 7, 64] {
         let batch = sampler.batch(n, &mut rng);
@@ -44,7 +44,7 @@ fn a_batch_is_balanced_exactly() {
 #[test]
 fn no_negative_shares_the_anchors_alphabet() {
     let set = set(&SIZES);
-    let sampler = TripletSampler::new(&set, &[3, 0, 2]).unwrap();
+    let sampler = TripletSampler::new(&set, &[3, 0, 2], Label::Alphabet).unwrap();
     for t in sampler.batch(20_000, &mut rng(2, 0)) {
         assert_eq!(alphabet(&set, t.anchor), alphabet(&set, t.positive));
         assert_ne!(t.anchor, t.positive);
@@ -58,8 +58,8 @@ fn small_alphabets_are_drawn_as_often_as_large_ones() {
     let set = set(&SIZES);
     let mut rng = rng(3, 0);
     let (mut left, mut right, mut anchor, mut negative) = ([0; 4], [0; 4], [0; 4], [0; 4]);
-    let pairs = PairSampler::new(&set, &[0, 1, 2, 3]).unwrap();
-    let triplets = TripletSampler::new(&set, &[0, 1, 2, 3]).unwrap();
+    let pairs = PairSampler::new(&set, &[0, 1, 2, 3], Label::Alphabet).unwrap();
+    let triplets = TripletSampler::new(&set, &[0, 1, 2, 3], Label::Alphabet).unwrap();
     for _ in 0..40_000 {
         let pair = pairs.sample(&mut rng);
         left[alphabet(&set, pair.left)] += 1;
@@ -77,7 +77,7 @@ fn small_alphabets_are_drawn_as_often_as_large_ones() {
 #[test]
 fn every_pair_of_glyphs_is_as_likely_as_another() {
     let set = set(&[3, 3]);
-    let sampler = PairSampler::new(&set, &[0, 1]).unwrap();
+    let sampler = PairSampler::new(&set, &[0, 1], Label::Alphabet).unwrap();
     let mut counts: HashMap<Pair, usize> = HashMap::new();
     for pair in sampler.batch(60_000, &mut rng(4, 0)) {
         *counts.entry(pair).or_default() += 1;
@@ -92,7 +92,7 @@ fn every_pair_of_glyphs_is_as_likely_as_another() {
 #[test]
 fn a_seed_gives_the_same_batch_again() {
     let set = set(&SIZES);
-    let sampler = PairSampler::new(&set, &[0, 1, 2, 3]).unwrap();
+    let sampler = PairSampler::new(&set, &[0, 1, 2, 3], Label::Alphabet).unwrap();
     assert_eq!(sampler.batch(9, &mut rng(5, 1)), sampler.batch(9, &mut rng(5, 1)));
     assert_ne!(sampler.batch(9, &mut rng(5, 1)), sampler.batch(9, &mut rng(5, 2)));
 }
@@ -101,7 +101,7 @@ fn a_seed_gives_the_same_batch_again() {
 fn alphabets_that_give_no_pair_are_refused() {
     let set = set(&[2, 1, 3, 0]);
     let error = |alphabets: &[usize]| {
-        let error = PairSampler::new(&set, alphabets).unwrap_err().to_string();
+        let error = PairSampler::new(&set, alphabets, Label::Alphabet).unwrap_err().to_string();
         assert_eq!(error, TripletSampler::new(&set, alphabets).unwrap_err().to_string());
         error
     };

@@ -1,0 +1,138 @@
+//! What is minimised: a loss, and the form in which it wants its glyphs.
+
+use crate::ops::{
+    Add, ContrastiveLoss, MinedTripletLoss, Mining, MultiSimilarityLoss, PairwiseSquaredDistance, Scale,
+    SupervisedContrastiveLoss, TripletLoss,
+};
+use crate::tape::{Tape, Var};
+use crate::tensor::Element;
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// The losses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// Of pairs: see [`ContrastiveLoss`].
+    Contrastive,
+    /// Of triplets: see [`TripletLoss`]; chosen in a batch of labels: see [`MinedTripletLoss`].
+    Triplet,
+    /// Of a batch of labels: see [`SupervisedContrastiveLoss`].
+    SupervisedContrastive,
+    /// Of a batch of labels: see [`MultiSimilarityLoss`].
+    MultiSimilarity,
+}
+
+/// What a step is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Two towers.
+    Pairs,
+    /// Three towers.
+    Triplets,
+    /// One tower; each glyph has a label, and positives and negatives are found among all of them.
+    Labels,
+}
+
+/// A loss with its constants.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Objective {
+    /// What is minimised.
+    pub loss: Loss,
+    /// The margin of the contrastive and of the triplet loss.
+    pub margin: f64,
+    /// How triplets are chosen in a batch of labels; `None`: they are drawn at random beforehand.
+    pub mining: Option<Mining>,
+    /// The supervised contrastive loss's temperature.
+    pub temperature: f64,
+    /// The weight of the same loss by the finer labels, which is added.
+    pub character_weight: f64,
+}
+
+/// A labelled batch's loss on the tape, and what it was computed from.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLoss {
+    /// What is minimised.
+    pub loss: Var,
+    /// Squared distances (N, N) of all embeddings of the batch.
+    pub squared_distances: Var,
+    /// The mined triplet loss by the coarser labels, if it is that: what it saved tells how many triplets were active.
+    pub mined: Option<Var>,
+}
+
+impl Objective {
+    /// What a step is given.
+    pub fn form(&self) -> Form {
+        match (self.loss, self.mining) {
+            (Loss::Contrastive, _) => Form::Pairs,
+            (Loss::Triplet, None) => Form::Triplets,
+            _ => Form::Labels,
+        }
+    }
+
+    /// The loss of distances (N, 1) of pairs with labels `same` (N, 1).
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn of_pairs<E: Element>(&self, tape: &mut Tape<E>, distance: Var, same: Var) -> Result<Var> {
+        tape.apply(ContrastiveLoss { margin: self.margin }, &[distance, same])
+    }
+
+    /// The loss of anchors, positives and negatives, (N, F) each.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn of_triplets<E: Element>(&self, tape: &mut Tape<E>, embeddings: [Var; 3]) -> Result<Var> {
+        tape.apply(TripletLoss { margin: self.margin }, &embeddings)
+    }
+
+    /// The loss of embeddings (N, F) with N labels, and N finer ones where a weight is given to them. `seed` is for the
+    /// random choice of triplets.
+    ///
+    /// # Errors
+    /// When the shapes do not fit, or the loss is not of this form.
+    pub fn of_labels<E: Element>(
+        &self,
+        tape: &mut Tape<E>,
+        embeddings: Var,
+        [labels, finer]: [&[u32]; 2],
+        seed: u64,
+    ) -> Result<BatchLoss> {
+        let squared_distances = tape.apply(PairwiseSquaredDistance, &[embeddings])?;
+        let loss = self.of_squared_distances(tape, squared_distances, labels, seed)?;
+        let mined = self.mining.map(|_| loss);
+        if self.character_weight == 0.0 {
+            return Ok(BatchLoss { loss, squared_distances, mined });
+        }
+        let second = self.of_squared_distances(tape, squared_distances, finer, seed.wrapping_add(1))?;
+        let second = tape.apply(Scale { factor: self.character_weight }, &[second])?;
+        Ok(BatchLoss { loss: tape.apply(Add, &[loss, second])?, squared_distances, mined })
+    }
+
+    fn of_squared_distances<E: Element>(
+        &self,
+        tape: &mut Tape<E>,
+        squared_distances: Var,
+        labels: &[u32],
+        seed: u64,
+    ) -> Result<Var> {
+        let labels = labels.to_vec();
+        let Objective { margin, temperature, .. } = *self;
+        match (self.loss, self.mining) {
+            (Loss::SupervisedContrastive, _) => {
+                tape.apply(SupervisedContrastiveLoss { temperature, labels }, &[squared_distances])
+            }
+            (Loss::MultiSimilarity, _) => {
+                // The paper's constants.
+                let op = MultiSimilarityLoss { alpha: 2.0, beta: 50.0, base: 0.5, labels };
+                tape.apply(op, &[squared_distances])
+            }
+            (Loss::Triplet, Some(mining)) => {
+                tape.apply(MinedTripletLoss { margin, mining, seed, labels }, &[squared_distances])
+            }
+            (Loss::Contrastive | Loss::Triplet, _) => {
+                Err(Error::shape("loss", "a batch of labels for a loss of pairs or triplets"))
+            }
+        }
+    }
+}

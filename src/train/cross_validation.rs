@@ -1,0 +1,153 @@
+//! Cross-validation over alphabets: each fold's alphabets are measured by a model that has not seen them.
+//!
+//! In each fold the other alphabets are split as in any training: most are trained on, some held out for the choice of
+//! epoch and threshold. So the fold's own alphabets are as new to the model as those of the world, and no figure
+//! chooses anything. Two settings that differ by less than the spread over folds are equal.
+
+use super::{EpochMetrics, Observer, Reading, train};
+use crate::Result;
+use crate::data::Dataset;
+use crate::data::split::Split;
+use crate::evaluate::metrics::{Confusion, ScoredPair, equal_error_rate, roc_auc};
+use crate::evaluate::protocol::score;
+use crate::nn::Model;
+use crate::recipes::Recipe;
+use serde::Serialize;
+
+/// What cross-validation found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CrossValidation {
+    /// Mean over the folds.
+    pub mean: Figures,
+    /// Standard deviation over the folds (of a sample: divided by their number less one).
+    pub spread: Figures,
+    /// Fold by fold.
+    pub folds: Vec<Fold>,
+    /// Every alphabet, measured in the fold that it belongs to.
+    pub alphabets: Vec<AlphabetFigures>,
+}
+
+/// What a model reaches on pairs; fractions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Figures {
+    /// At the threshold that was chosen on held-out alphabets.
+    pub balanced_accuracy: f64,
+    /// Area under the ROC curve.
+    pub auc: f64,
+    /// Equal error rate.
+    pub eer: f64,
+}
+
+/// One fold.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Fold {
+    /// Names of its alphabets.
+    pub alphabets: Vec<String>,
+    /// The epoch that was kept.
+    pub kept: u32,
+    /// What it reached.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// One alphabet: pairs of it, and pairs of it and another of its fold.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AlphabetFigures {
+    /// Its name.
+    pub name: String,
+    /// What its fold's model reached on it.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// What a cross-validation shows while it goes on.
+pub trait FoldObserver: Observer {
+    /// A fold, counted from 1, begins.
+    fn fold(&mut self, fold: usize, alphabets: &[String]);
+    /// It is done.
+    fn done(&mut self, fold: &Fold);
+}
+
+/// Trains and measures a recipe fold by fold, on `pairs` balanced pairs of each fold's alphabets.
+///
+/// # Errors
+/// When there are too few alphabets for so many folds, or as [`train`].
+pub fn cross_validate(
+    recipe: &Recipe,
+    set: &Dataset,
+    folds: usize,
+    pairs: usize,
+    observer: &mut dyn FoldObserver,
+) -> Result<CrossValidation> {
+    let mut results = Vec::with_capacity(folds);
+    let mut alphabets = Vec::new();
+    for (i, (split, part)) in Split::folds(set, folds, recipe.seed)?.into_iter().enumerate() {
+        let names: Vec<String> = part.iter().map(|&a| set.alphabets()[a].name.clone()).collect();
+        observer.fold(i + 1, &names);
+        let model = Model::new(recipe.architecture(), recipe.seed)?;
+        let mut trained = train(recipe, model, set, &split, &mut Inner(observer))?;
+        let name = format!("fold {}", i + 1);
+        let scored = score(&mut trained.model, &name, set, &part, recipe.label, pairs, recipe.seed)?;
+        let figures = Figures::of(&scored, trained.threshold);
+        for (&alphabet, name) in part.iter().zip(&names) {
+            let a = alphabet as u32;
+            let own: Vec<ScoredPair> =
+                scored.iter().copied().filter(|p| p.alphabets.0 == a || p.alphabets.1 == a).collect();
+            alphabets.push(AlphabetFigures {
+                name: name.clone(),
+                figures: Figures::of(&own, trained.threshold),
+            });
+        }
+        let fold = Fold { alphabets: names, kept: trained.kept, figures };
+        observer.done(&fold);
+        results.push(fold);
+    }
+    alphabets.sort_by(|a, b| a.name.cmp(&b.name));
+    let all: Vec<Figures> = results.iter().map(|fold| fold.figures).collect();
+    let mean = Figures::each(&all, |values| values.iter().sum::<f64>() / values.len() as f64);
+    let spread = Figures::each(&all, |values| {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let squares: f64 = values.iter().map(|x| (x - mean) * (x - mean)).sum();
+        (squares / (values.len() - 1) as f64).sqrt()
+    });
+    Ok(CrossValidation { mean, spread, folds: results, alphabets })
+}
+
+impl Figures {
+    /// Of scored pairs at a threshold; what is not defined for lack of a kind of pairs is NaN, in JSON null.
+    fn of(pairs: &[ScoredPair], threshold: f32) -> Figures {
+        let distances: Vec<f32> = pairs.iter().map(|pair| pair.distance).collect();
+        let same: Vec<bool> = pairs.iter().map(|pair| pair.same).collect();
+        Figures {
+            balanced_accuracy: Confusion::at(threshold, &distances, &same).balanced_accuracy(),
+            auc: roc_auc(&distances, &same).unwrap_or(f64::NAN),
+            eer: equal_error_rate(&distances, &same).unwrap_or(f64::NAN),
+        }
+    }
+
+    fn each(all: &[Figures], of: impl Fn(&[f64]) -> f64) -> Figures {
+        let column = |value: fn(&Figures) -> f64| of(&all.iter().map(value).collect::<Vec<_>>());
+        Figures {
+            balanced_accuracy: column(|f| f.balanced_accuracy),
+            auc: column(|f| f.auc),
+            eer: column(|f| f.eer),
+        }
+    }
+}
+
+/// `train` wants an [`Observer`].
+struct Inner<'a>(&'a mut dyn FoldObserver);
+
+impl Observer for Inner<'_> {
+    fn step(&mut self, epoch: usize, step: usize, loss: f32) {
+        self.0.step(epoch, step, loss);
+    }
+
+    fn epoch(&mut self, metrics: &EpochMetrics, reading: &Reading) -> Result<()> {
+        self.0.epoch(metrics, reading)
+    }
+
+    fn alarm(&mut self, sentence: &str) {
+        self.0.alarm(sentence);
+    }
+}

@@ -1,0 +1,197 @@
+//! Signs of a training that goes wrong, read at the end of every epoch, and the sentence that says so.
+//!
+//! The loss is held against what a model scores that has learned nothing and gives every pair the same distance:
+//!
+//! ```text
+//! contrastive   margin^2 / 4          balanced pairs, all at the best distance, margin / 2
+//! triplet       margin                every distance is equal
+//! of batches    the loss of a batch whose glyphs all lie in one point
+//! ```
+
+use super::batch::Tally;
+use crate::Result;
+use crate::data::batches::Shares;
+use crate::nn::{Form, Layer, Model, Objective};
+use crate::recipes::Recipe;
+use crate::tape::Tape;
+use crate::tensor::Tensor;
+
+/// What an epoch's end shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// From 1.
+    pub epoch: u32,
+    /// The loss over that of a model which has learned nothing.
+    pub loss_ratio: f64,
+    /// The least and the mean standard deviation of the embedding's dimensions, over held-out glyphs.
+    pub spread: [f64; 2],
+    /// Root mean square length of the embeddings of held-out glyphs.
+    pub length: f64,
+    /// Share of the embedding's numbers beyond 0.99 either way, where a tanh or a sigmoid made them.
+    pub saturated: Option<f64>,
+    /// Mean distance of the epoch's positive and of its negative pairs.
+    pub distance: [f64; 2],
+    /// Standard deviation of the distances of all the epoch's pairs.
+    pub distance_spread: f64,
+    /// Share of the epoch's triplets that were active, with a triplet loss.
+    pub active: Option<f64>,
+    /// Of each layer that has parameters, its name and the norm of its gradient at the epoch's last step.
+    pub gradients: Vec<(String, f64)>,
+}
+
+/// Watches the epochs of a run.
+pub(super) struct Monitor {
+    baseline: f64,
+    has_bounded_end: bool,
+    has_head: bool,
+    first: Option<f64>,
+    alarmed: bool,
+}
+
+impl Monitor {
+    pub(super) fn new(recipe: &Recipe) -> Result<Monitor> {
+        let objective = recipe.architecture().objective;
+        Ok(Monitor {
+            baseline: baseline(&objective, recipe.sample)?,
+            has_bounded_end: matches!(recipe.encoder.last(), Some(Layer::Tanh {} | Layer::Sigmoid {})),
+            has_head: recipe.head,
+            first: None,
+            alarmed: false,
+        })
+    }
+
+    /// Reads an epoch.
+    pub(super) fn read(
+        &self,
+        epoch: usize,
+        loss: f64,
+        tally: &Tally,
+        embeddings: &Tensor<f32>,
+        gradients: Vec<(String, f64)>,
+    ) -> Reading {
+        let mean_of = |same: bool| {
+            let pairs = tally.distances.iter().zip(&tally.same).filter(|(_, s)| **s == same);
+            mean(pairs.map(|(d, _)| f64::from(*d)))
+        };
+        let all = tally.distances.iter().map(|d| f64::from(*d));
+        let spread = columns_spread(embeddings);
+        let (rows, values) = (embeddings.dims()[0] as f64, embeddings.values());
+        let beyond = || values.iter().filter(|x| x.abs() > 0.99).count() as f64 / values.len() as f64;
+        Reading {
+            epoch: epoch as u32,
+            loss_ratio: loss / self.baseline,
+            spread: [spread.iter().copied().fold(f64::INFINITY, f64::min), mean(spread.iter().copied())],
+            length: (values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / rows).sqrt(),
+            saturated: self.has_bounded_end.then(beyond),
+            distance: [mean_of(true), mean_of(false)],
+            distance_spread: deviation(all),
+            active: (tally.triplets > 0).then(|| tally.active as f64 / tally.triplets as f64),
+            gradients,
+        }
+    }
+
+    /// What is wrong, the first time that something is, from the second epoch on.
+    pub(super) fn judge(&mut self, reading: &Reading) -> Option<String> {
+        let first = *self.first.get_or_insert(reading.loss_ratio);
+        if self.alarmed || reading.epoch < 2 {
+            return None;
+        }
+        let sentence = self.sentence(reading, first)?;
+        self.alarmed = true;
+        Some(format!("epoch {}: {sentence}", reading.epoch))
+    }
+
+    fn sentence(&self, r: &Reading, first: f64) -> Option<String> {
+        let learned_nothing = r.loss_ratio > 0.98;
+        // sqrt(F) times the mean deviation is about the distance of an embedding from their middle.
+        let share = r.spread[1] / r.length.max(1e-30);
+        if r.length < 1e-6 || share < 1e-3 || (learned_nothing && r.distance[1] < 1e-2 * r.length.max(1.0)) {
+            return Some(format!(
+                "the embeddings have collapsed: all glyphs lie within {:.1e} of one point (length {:.1e}), the loss is \
+                 {:.2} of what a model scores that has learned nothing; a lower learning_rate, another seed or a \
+                 batch_norm before the last dense layer usually helps{}",
+                r.spread[1],
+                r.length,
+                r.loss_ratio,
+                if r.active.is_some() { ", and mining = \"semi_hard\" in place of \"batch_hard\"" } else { "" }
+            ));
+        }
+        if r.saturated.is_some_and(|share| share > 0.9) {
+            return Some(format!(
+                "the embeddings are saturated: {:.0} % of their numbers lie beyond 0.99, where the last activation \
+                 passes no gradient; a lower learning_rate or a batch_norm before it usually helps",
+                100.0 * r.saturated.unwrap_or(0.0)
+            ));
+        }
+        if self.has_head && r.distance_spread < 1e-3 {
+            return Some(format!(
+                "the head is saturated: it answers {:.4} for every pair; a lower learning_rate or another seed usually \
+                 helps",
+                r.distance[0]
+            ));
+        }
+        if r.loss_ratio > 1.5 && r.loss_ratio > 1.2 * first {
+            return Some(format!(
+                "the training diverges: the loss has grown from {first:.2} to {:.2} of what a model scores that has \
+                 learned nothing; a lower learning_rate, a warmup or a clip_norm usually helps",
+                r.loss_ratio
+            ));
+        }
+        let dead = r.gradients.iter().all(|(_, norm)| *norm < 1e-7);
+        if dead && learned_nothing {
+            return Some(
+                "no gradient reaches any layer, although nothing has been learned; a lower learning_rate or another \
+                 seed usually helps"
+                    .into(),
+            );
+        }
+        None
+    }
+}
+
+/// The loss of a model that has learned nothing.
+fn baseline(objective: &Objective, shares: Shares) -> Result<f64> {
+    Ok(match objective.form() {
+        Form::Pairs => objective.margin * objective.margin / 4.0,
+        Form::Triplets => objective.margin,
+        Form::Labels => {
+            let glyphs = shares.glyphs();
+            let each = [shares.characters * shares.drawings, shares.drawings];
+            let labels = each.map(|each| (0..glyphs as u32).map(|i| i / each as u32).collect::<Vec<u32>>());
+            let mut tape = Tape::<f64>::new();
+            let points = tape.constant(Tensor::zeros([glyphs, 1]));
+            let loss = objective.of_labels(&mut tape, points, [&labels[0], &labels[1]], 0)?.loss;
+            tape.value(loss).values()[0]
+        }
+    })
+}
+
+/// The norm of the gradient of each layer that has parameters, from the last backward pass.
+pub(super) fn layer_gradients(model: &Model<f32>) -> Vec<(String, f64)> {
+    let mut layers: Vec<(String, f64)> = Vec::new();
+    for (parameter, norm) in model.gradient_norms() {
+        let layer = parameter.name.rsplit_once('.').map_or(&parameter.name[..], |(layer, _)| layer);
+        match layers.last_mut() {
+            Some((name, sum)) if name == layer => *sum = sum.hypot(norm),
+            _ => layers.push((layer.into(), norm)),
+        }
+    }
+    layers
+}
+
+/// The standard deviation of each column.
+fn columns_spread(embeddings: &Tensor<f32>) -> Vec<f64> {
+    let width = embeddings.dims()[1];
+    let column = |f: usize| embeddings.values().iter().skip(f).step_by(width).map(|&x| f64::from(x));
+    (0..width).map(|f| deviation(column(f))).collect()
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0u64), |(sum, count), x| (sum + x, count + 1));
+    sum / count as f64
+}
+
+fn deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let middle = mean(values.clone());
+    mean(values.map(|x| (x - middle) * (x - middle))).sqrt()
+}
