@@ -1,6 +1,7 @@
 //! Any PNG of a glyph, made into what the encoder was trained on: ink on paper, of one size.
 
 use super::png::Png;
+use super::scale::windows;
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::Read;
@@ -134,37 +135,6 @@ fn fit(ink: &[u8], from: (usize, usize), to: (usize, usize)) -> Vec<f32> {
         }
     }
     out
-}
-
-/// The source pixels that an output pixel is the weighted mean of.
-struct Window {
-    start: usize,
-    weights: Vec<f32>,
-}
-
-impl Window {
-    fn mean(&self, pixel: impl Fn(usize) -> f32) -> f32 {
-        self.weights.iter().enumerate().map(|(i, weight)| weight * pixel(self.start + i)).sum()
-    }
-}
-
-/// For each of `to` output pixels along one axis, its window on `from` source pixels.
-///
-/// A window is as wide as an output pixel seen in the source, but at least one pixel; a source pixel weighs as much as
-/// it lies in the window: the mean over an area when shrinking, linear interpolation when growing.
-fn windows(from: usize, to: usize) -> Vec<Window> {
-    let step = from as f64 / to as f64;
-    let half = step.max(1.0) / 2.0;
-    let window = |i: usize| {
-        let centre = (i as f64 + 0.5) * step;
-        let (low, high) = ((centre - half).max(0.0), (centre + half).min(from as f64));
-        let start = (low.floor() as usize).min(from - 1);
-        let end = (high.ceil() as usize).clamp(start + 1, from);
-        let overlap = |p: usize| (high.min((p + 1) as f64) - low.max(p as f64)).max(0.0);
-        let total: f64 = (start..end).map(overlap).sum();
-        Window { start, weights: (start..end).map(|p| (overlap(p) / total) as f32).collect() }
-    };
-    (0..to).map(window).collect()
 }
 
 #[cfg(test)]

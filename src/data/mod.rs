@@ -1,18 +1,24 @@
 //! Where glyphs come from: folders, archives, synthetic alphabets; splits by alphabet, samplers of pairs and
-//! triplets.
+//! triplets; glyphs drawn anew: scaled, turned, augmented.
 
+pub mod augment;
 pub mod dataset;
 pub mod image;
 pub mod omniglot;
 pub mod one_shot;
+pub mod orientation;
 mod png;
 pub mod progress;
 pub mod sampler;
+pub mod scale;
 mod source;
 pub mod split;
 pub mod synthetic;
 #[cfg(test)]
 mod testing;
 
+pub use augment::Augment;
 pub use dataset::{Alphabet, Dataset, Glyph, Pixels};
 pub use omniglot::{LoadOptions, SIZE as GLYPH_SIZE};
+pub use orientation::Orientation;
+pub use scale::AreaScale;
