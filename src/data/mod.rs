@@ -2,6 +2,7 @@
 //! triplets; glyphs drawn anew: scaled, turned, augmented.
 
 pub mod augment;
+pub mod batches;
 pub mod dataset;
 pub mod image;
 pub mod omniglot;
@@ -14,6 +15,7 @@ pub mod scale;
 mod source;
 pub mod split;
 pub mod synthetic;
+pub mod writer;
 #[cfg(test)]
 mod testing;
 

@@ -61,7 +61,7 @@ fn block(layers: &[Layer]) -> Option<ConvBlock> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::{Architecture, Loss};
+    use crate::nn::{Architecture, Objective};
     use crate::ops::{Mean, Square};
     use crate::random::rng;
     use crate::{Tape, Tensor};
@@ -88,7 +88,7 @@ mod tests {
                 Layer::Dense { units: 3 },
                 Layer::Tanh {},
             ];
-            let architecture = Architecture { input, encoder, head: false, loss: Loss::Triplet, margin: 1.0 };
+            let architecture = Architecture { input, encoder, head: false, views: 1, objective: Objective::default() };
             assert_eq!(conv_stack(&architecture.encoder).map(|(_, layers)| layers), Some(7));
             let mut results = Vec::new();
             for fuse in [true, false] {

@@ -49,6 +49,19 @@ pub struct Objective {
     pub character_weight: f64,
 }
 
+impl Default for Objective {
+    /// The contrastive loss with a margin of 1.
+    fn default() -> Objective {
+        Objective {
+            loss: Loss::Contrastive,
+            margin: 1.0,
+            mining: None,
+            temperature: 0.1,
+            character_weight: 0.0,
+        }
+    }
+}
+
 /// A labelled batch's loss on the tape, and what it was computed from.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLoss {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::data::testing::set;
+use crate::data::testing::{labelled_set, set};
 use crate::random::rng;
 use std::collections::HashMap;
 
@@ -102,7 +102,7 @@ fn alphabets_that_give_no_pair_are_refused() {
     let set = set(&[2, 1, 3, 0]);
     let error = |alphabets: &[usize]| {
         let error = PairSampler::new(&set, alphabets, Label::Alphabet).unwrap_err().to_string();
-        assert_eq!(error, TripletSampler::new(&set, alphabets).unwrap_err().to_string());
+        assert_eq!(error, TripletSampler::new(&set, alphabets, Label::Alphabet).unwrap_err().to_string());
         error
     };
     assert_eq!(
@@ -113,4 +113,27 @@ fn alphabets_that_give_no_pair_are_refused() {
     assert_eq!(error(&[0, 3]), "A03: is an alphabet of 0 glyphs, expected at least two to make a same pair");
     assert_eq!(error(&[2, 0, 2]), "A02: is given twice to draw from, expected each alphabet once");
     assert_eq!(error(&[0, 4]), "data: has no alphabet number 4, expected one below 4");
+}
+
+#[test]
+fn with_the_character_as_the_label_pairs_and_triplets_follow_it() {
+    let set = labelled_set(&[3, 2, 4], 3);
+    let character = |glyph: usize| (set.glyphs()[glyph].alphabet, set.glyphs()[glyph].character);
+    let mut rng = rng(6, 0);
+    let pairs = PairSampler::new(&set, &[0, 2], Label::Character).unwrap();
+    for pair in pairs.batch(5_000, &mut rng) {
+        assert_eq!(pair.same, character(pair.left) == character(pair.right));
+        assert_ne!(pair.left, pair.right);
+        assert_ne!(character(pair.left).0, 1);
+    }
+    // Different characters of one alphabet are different too.
+    assert!(pairs.batch(100, &mut rng).iter().any(|p| !p.same && character(p.left).0 == character(p.right).0));
+    for t in TripletSampler::new(&set, &[1], Label::Character).unwrap().batch(1_000, &mut rng) {
+        assert_eq!(character(t.anchor), character(t.positive));
+        assert_ne!(character(t.anchor), character(t.negative));
+    }
+    let error = PairSampler::new(&labelled_set(&[3, 2], 1), &[0, 1], Label::Character).unwrap_err().to_string();
+    let expected = "data: has 0 of the characters to draw from in two drawings or more, expected at least two: a \
+                    negative is of another one";
+    assert_eq!(error, expected);
 }
