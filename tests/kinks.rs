@@ -1,7 +1,8 @@
 //! Where an op has a kink its gradient is a convention. Each is documented with the op and held here by value.
 
 use twinglyph::ops::{
-    AvgPool2d, BatchNorm, ContrastiveLoss, EuclideanDistance, MaxPool2d, Relu, Sqrt, TripletLoss,
+    AvgPool2d, BatchNorm, ContrastiveLoss, EuclideanDistance, L2Normalise, MaxPool2d, MinedTripletLoss,
+    Mining, MultiSimilarityLoss, PairwiseSquaredDistance, Relu, Sqrt, SupervisedContrastiveLoss, TripletLoss,
 };
 use twinglyph::tape::Op;
 use twinglyph::{Element, Tape, Tensor, Var};
@@ -41,6 +42,8 @@ in_both! {
     at_distance_zero_the_contrastive_loss_pushes_with_twice_the_margin: contrastive_at_zero;
     at_its_hinge_the_triplet_loss_has_gradient_zero: triplet_at_the_hinge;
     collapsed_embeddings_have_triplet_loss_margin_and_gradient_zero: triplet_collapsed;
+    at_its_hinge_a_mined_triplet_has_gradient_zero: mined_at_the_hinge;
+    a_row_of_zeros_stays_and_its_gradient_is_that_of_the_floor: normalise_at_zero;
     of_equals_in_a_max_pooling_window_the_first_wins: max_pooling_ties;
     a_constant_channel_leaves_batch_norm_finite: batch_norm_of_a_constant;
     a_window_of_one_is_the_identity: pooling_by_one;
@@ -133,6 +136,27 @@ fn triplet_collapsed<E: Element>() {
     assert_eq!(grads, vec![vec![E::ZERO; 6]; 3]);
 }
 
+fn mined_at_the_hinge<E: Element>() {
+    // h = 0.25 - 1 + 0.75 = 0 for either anchor that has a positive.
+    let d = tensor::<E>(&[3, 3], &[0.0, 0.25, 1.0, 0.25, 0.0, 1.0, 1.0, 1.0, 0.0]);
+    for mining in [Mining::Random, Mining::SemiHard, Mining::BatchHard] {
+        let op = MinedTripletLoss { margin: 0.75, mining, seed: 0, labels: vec![0, 0, 1] };
+        let (loss, grads) = run(op, std::slice::from_ref(&d));
+        assert_eq!((loss[0], &grads[0][..]), (E::ZERO, &[E::ZERO; 9][..]));
+    }
+}
+
+fn normalise_at_zero<E: Element>() {
+    // Nothing; 3-4-5; so short that the floor holds: 1e-7 / 1e-6.
+    let (y, grads) = run(L2Normalise, &[tensor::<E>(&[3, 2], &[0.0, 0.0, 3.0, 4.0, 1e-7, 0.0])]);
+    let close = |a: &[E], b: [f64; 6]| {
+        a.iter().zip(b).all(|(a, b)| (a.to_f64() - b).abs() <= 1e-6 * b.abs().max(1.0))
+    };
+    assert!(close(&y, [0.0, 0.0, 0.6, 0.8, 0.1, 0.0]), "{y:?}");
+    // (1 - 0.6 * 1.4) / 5 and (1 - 0.8 * 1.4) / 5.
+    assert!(close(&grads[0], [1e6, 1e6, 0.032, -0.024, 1e6, 1e6]), "{grads:?}");
+}
+
 fn max_pooling_ties<E: Element>() {
     let op = MaxPool2d { window: (2, 2), stride: (2, 2) };
     // A window of equals; a tie in the second row; a tie between rows; one winner.
@@ -189,6 +213,18 @@ fn nan_stays<E: Element>() {
     assert!(is_nan(run(EuclideanDistance::default(), &[nan.clone(), one.clone()]).0));
     assert!(is_nan(run(ContrastiveLoss { margin: 1.0 }, &[nan.clone(), one.clone()]).0));
     assert!(is_nan(run(ContrastiveLoss { margin: 1.0 }, &[nan.clone(), Tensor::zeros([1, 1])]).0));
-    assert!(is_nan(run(TripletLoss { margin: 1.0 }, &[one.clone(), nan, one]).0));
+    assert!(is_nan(run(TripletLoss { margin: 1.0 }, &[one.clone(), nan.clone(), one]).0));
     assert!(is_nan(run(MaxPool2d { window: (2, 2), stride: (2, 2) }, &[images]).0));
+    assert!(is_nan(run(L2Normalise, std::slice::from_ref(&nan)).0));
+    assert!(is_nan(run(PairwiseSquaredDistance, &[nan]).0));
+    // One embedding of NaN, so a row and a column of them.
+    let d = tensor::<E>(&[3, 3], &[0.0, f64::NAN, 1.0, f64::NAN, f64::NAN, f64::NAN, 1.0, f64::NAN, 0.0]);
+    let d = std::slice::from_ref(&d);
+    let labels = || vec![0, 0, 1];
+    assert!(is_nan(run(SupervisedContrastiveLoss { temperature: 0.1, labels: labels() }, d).0));
+    let (alpha, beta, base) = (2.0, 50.0, 0.5);
+    assert!(is_nan(run(MultiSimilarityLoss { alpha, beta, base, labels: labels() }, d).0));
+    for mining in [Mining::Random, Mining::SemiHard, Mining::BatchHard] {
+        assert!(is_nan(run(MinedTripletLoss { margin: 0.2, mining, seed: 0, labels: labels() }, d).0));
+    }
 }

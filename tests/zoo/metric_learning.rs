@@ -94,22 +94,27 @@ fn similar_slope(d: &[f64], i: usize, a: usize, one: f64) -> f64 {
     if a == i { 0.0 } else { sign * term(a) / (one + sum) / (2.0 * N as f64) }
 }
 
-/// Of the triplets that the op chose; `wrong(D, (a, p, n), chosen, dD)` adds dD for dL = 1.
+/// Of the triplets that the op chose; `wrong(D, (a, p, n), [chosen, active], dD)` adds dD for dL = 1.
 fn mined(
     what: &str,
     mining: Mining,
-    wrong: impl Fn(&[f64], [usize; 3], f64, &mut [f64]) + Send + Sync + 'static,
+    wrong: impl Fn(&[f64], [usize; 3], [f64; 2], &mut [f64]) + Send + Sync + 'static,
 ) -> Specimen {
     let op = MinedTripletLoss { margin: MARGIN, mining, seed: 3, labels: LABELS.to_vec() };
-    // 0, 0.05, 0.1 ... in an order without pattern: no choice and no hinge is near its kink.
-    let d = Tensor::from_fn([N, N], |k| 0.05 * ((k * 23 + 7) % 37) as f64);
+    // 0, 0.05, 0.1 ... in an order without pattern: no choice and no hinge is near its kink. The first anchor's
+    // negatives are so far that it is at rest.
+    let d = Tensor::from_fn([N, N], |k| {
+        let far = if k < N && !positive(0, k) { 2.0 } else { 0.0 };
+        0.05 * ((k * 23 + 7) % 37) as f64 + far
+    });
     Specimen::new(what, op, &[d], move |node: Node<'_, f64>, grad_output, grads| {
         let Some(grad) = &mut grads[0] else { return };
-        let chosen = node.saved.indices.len() / 3;
+        let (chosen, active) = MinedTripletLoss::active(node.saved);
+        let counts = [chosen as f64, active as f64];
         let mut slopes = [0.0; N * N];
         for triplet in node.saved.indices.chunks(3) {
             let triplet = [0, 1, 2].map(|k| triplet[k] as usize);
-            wrong(node.inputs[0].values(), triplet, chosen as f64, &mut slopes);
+            wrong(node.inputs[0].values(), triplet, counts, &mut slopes);
         }
         for (grad, slope) in grad.values_mut().iter_mut().zip(slopes) {
             *grad += grad_output.values()[0] * slope;
@@ -207,11 +212,11 @@ pub fn specimens() -> Vec<Specimen> {
         similar("an anchor without positives does not count", |d, i, a| {
             if LABELS[i] == 2 { 0.0 } else { similar_slope(d, i, a, 1.0) }
         }),
-        mined("the hinge is forgotten", Mining::Random, |_, [a, p, n], chosen, slopes| {
+        mined("the hinge is forgotten", Mining::Random, |_, [a, p, n], [chosen, _], slopes| {
             slopes[a * N + p] += 1.0 / chosen;
             slopes[a * N + n] -= 1.0 / chosen;
         }),
-        mined("the margin is forgotten in what is active", Mining::Random, |d, t, chosen, slopes| {
+        mined("the margin is forgotten in what is active", Mining::Random, |d, t, [chosen, _], slopes| {
             let active = f64::from(hinge(d, t) > MARGIN) / chosen;
             slopes[t[0] * N + t[1]] += active;
             slopes[t[0] * N + t[2]] -= active;
@@ -229,26 +234,34 @@ pub fn specimens() -> Vec<Specimen> {
     for mining in [Mining::SemiHard, Mining::BatchHard] {
         let named = |what: &str| format!("{what}, {mining:?}");
         all.extend([
-            mined(&named("negatives are drawn nearer"), mining, move |d, t, chosen, slopes| {
+            mined(&named("negatives are drawn nearer"), mining, move |d, t, [chosen, _], slopes| {
                 slopes[t[0] * N + t[1]] += active(d, t) / chosen;
                 slopes[t[0] * N + t[2]] += active(d, t) / chosen;
             }),
-            mined(&named("the negative is forgotten"), mining, move |d, t, chosen, slopes| {
+            mined(&named("the negative is forgotten"), mining, move |d, t, [chosen, _], slopes| {
                 slopes[t[0] * N + t[1]] += active(d, t) / chosen;
             }),
             mined(&named("the sum for the mean"), mining, move |d, t, _, slopes| {
                 slopes[t[0] * N + t[1]] += active(d, t);
                 slopes[t[0] * N + t[2]] -= active(d, t);
             }),
-            mined(&named("from the positive's row"), mining, move |d, t, chosen, slopes| {
+            mined(&named("the mean over those that are active"), mining, move |d, t, [_, count], slopes| {
+                slopes[t[0] * N + t[1]] += active(d, t) / count;
+                slopes[t[0] * N + t[2]] -= active(d, t) / count;
+            }),
+            mined(&named("from the positive's row"), mining, move |d, t, [chosen, _], slopes| {
                 slopes[t[1] * N + t[0]] += active(d, t) / chosen;
                 slopes[t[0] * N + t[2]] -= active(d, t) / chosen;
             }),
-            mined(&named("to the first negative for the chosen one"), mining, move |d, t, chosen, slopes| {
-                let first = others(t[0]).find(|n| !positive(t[0], *n)).unwrap();
-                slopes[t[0] * N + t[1]] += active(d, t) / chosen;
-                slopes[t[0] * N + first] -= active(d, t) / chosen;
-            }),
+            mined(
+                &named("to the first negative for the chosen one"),
+                mining,
+                move |d, t, [chosen, _], slopes| {
+                    let first = others(t[0]).find(|n| !positive(t[0], *n)).unwrap();
+                    slopes[t[0] * N + t[1]] += active(d, t) / chosen;
+                    slopes[t[0] * N + first] -= active(d, t) / chosen;
+                },
+            ),
         ]);
     }
     all
