@@ -2,7 +2,7 @@
 //!
 //! A point p of the drawing, from the image's centre with x to the right and y down, shows the point q of the glyph with
 //!
-//! p = O (R(angle) [1 shear; 0 1] diag(scale) (q + d(p)) + shift)
+//! p = O (R(angle) [1 shear; 0 1] diag(scale) (q - d(p)) + shift)
 //!
 //! where O is the [`Orientation`] and d the smooth random field of an elastic deformation. The glyph is resampled once,
 //! with all of that and the change of size in one map; stroke widths are changed before that, in the glyph's own pixels,
@@ -110,13 +110,13 @@ impl Augment {
 
     /// Writes one drawing of the glyph: turned, augmented, scaled, in one resampling.
     ///
-    /// `from` is the glyph's (height, width), `to` that of `out`, which is filled with the ink of each pixel, from 0
+    /// `from` is the (height, width) that the glyph must have, `to` that of `out`, which is filled with the ink of each pixel, from 0
     /// (paper) to 1 (ink). The turned glyph fills `out` whatever the proportions: a quarter-turn of an image that is
     /// not square is stretched to the frame. One state of `rng` gives one drawing, and as many numbers are taken from
     /// it whatever the strengths, but for the field of `elastic`, which is drawn last.
     ///
     /// # Panics
-    /// When `out` or the glyph is not of its size, or a side is 0.
+    /// When `out` is not of its size, or a side is 0.
     pub fn write(
         &self,
         pixels: &Pixels,
@@ -129,8 +129,7 @@ impl Augment {
         assert!(from.0 * from.1 * to.0 * to.1 > 0, "an image without pixels cannot be drawn");
         assert_eq!(out.len(), to.0 * to.1, "the drawing's length");
         let drawing = self.draw(rng);
-        let untouched = self.is_none() && orientation == Orientation::default();
-        if untouched && from == to {
+        if self.is_none() && orientation == Orientation::default() && from == to {
             return pixels.write_ink(out);
         }
         CANVAS.with_borrow_mut(|canvas| drawing.write(canvas, pixels, from, orientation, out, to));
@@ -139,22 +138,23 @@ impl Augment {
     /// Always in the same order, so that a key changes nothing of what the others draw.
     fn draw(&self, rng: &mut ChaCha8Rng) -> Drawing {
         let mut unit = || f64::from(rng.next_u32()) / 4_294_967_296.0;
-        let mut either_way = |most: f64| most * (2.0 * unit() - 1.0);
-        let angle = either_way(self.rotate).to_radians();
-        let scale = [(); 2].map(|()| (1.0 + self.scale).powf(either_way(1.0)));
-        let shear = either_way(self.shear);
-        let shift = [(); 2].map(|()| either_way(self.shift));
-        let thickness = either_way(self.thickness);
-        let rectangle = |is_erased: bool, unit: &mut dyn FnMut() -> f64| {
-            let area = ERASED.0 + (ERASED.1 - ERASED.0) * unit();
-            let aspect = LONGEST.powf(2.0 * unit() - 1.0);
-            let place = [unit(), unit()];
-            is_erased.then_some(Rectangle { area, aspect, place })
+        let [angle, wider, higher, shear, right, down, thickness] = [(); 7].map(|()| 2.0 * unit() - 1.0);
+        let [erase, area, aspect, top, left] = [(); 5].map(|()| unit());
+        let rectangle = Rectangle {
+            area: ERASED.0 + (ERASED.1 - ERASED.0) * area,
+            aspect: LONGEST.powf(2.0 * aspect - 1.0),
+            place: [top, left],
         };
-        let is_erased = unit() < self.erase;
-        let erased = rectangle(is_erased, &mut unit);
         let field = (self.elastic > 0.0).then(|| Field::draw(|| self.elastic * (2.0 * unit() - 1.0)));
-        Drawing { angle, scale, shear, shift, thickness, erased, field }
+        Drawing {
+            angle: (self.rotate * angle).to_radians(),
+            scale: [wider, higher].map(|power| (1.0 + self.scale).powf(power)),
+            shear: self.shear * shear,
+            shift: [right, down].map(|way| self.shift * way),
+            thickness: self.thickness * thickness,
+            erased: (erase < self.erase).then_some(rectangle),
+            field,
+        }
     }
 }
 
@@ -168,11 +168,12 @@ impl Drawing {
         out: &mut [f32],
         to: (usize, usize),
     ) {
-        canvas.load(pixels, from);
+        let map = self.map(from, orientation, to);
+        canvas.load(pixels, from, map.span);
         if self.thickness != 0.0 {
             canvas.thicken(self.thickness as f32);
         }
-        canvas.sample(&self.map(from, orientation, to), self.field.as_ref(), out);
+        canvas.sample(&map, self.field.as_ref(), out);
         if let Some(rectangle) = &self.erased {
             rectangle.wipe(out, to);
         }

@@ -89,10 +89,10 @@ impl AreaScale {
         SCRATCH.with_borrow_mut(|(_, row)| self.scale(ink, out, row));
     }
 
-    /// Scales a glyph of size [`AreaScale::from`] into `out`: the ink of each pixel, from 0 (paper) to 1 (ink).
+    /// Scales a glyph, which must be of the size [`AreaScale::from`], into `out`: the ink of each pixel, from 0 (paper) to 1 (ink).
     ///
     /// # Panics
-    /// When `out` or the glyph is not of the size given to [`AreaScale::new`].
+    /// When `out` is not of the size given to [`AreaScale::new`].
     pub fn write_glyph(&self, pixels: &Pixels, out: &mut [f32]) {
         if self.is_identity() {
             assert_eq!(out.len(), self.to.0 * self.to.1, "the scaled image's length");

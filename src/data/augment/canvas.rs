@@ -37,10 +37,9 @@ pub(super) struct Canvas {
     places: [Vec<f32>; 2],
     /// (height, width) of the glyph.
     size: (usize, usize),
+    /// Pixels of paper on all sides.
+    margin: usize,
 }
-
-/// Paper on all sides: a stroke may grow by a pixel, a mean and its neighbour reach further than the glyph.
-const MARGIN: usize = 4;
 
 impl Canvas {
     pub(super) const fn new() -> Canvas {
@@ -50,25 +49,31 @@ impl Canvas {
             third: Vec::new(),
             places: [Vec::new(), Vec::new()],
             size: (0, 0),
+            margin: 0,
         }
     }
 
     /// From one row to the next.
     fn stride(&self) -> usize {
-        self.size.1 + 2 * MARGIN
+        self.size.1 + 2 * self.margin
     }
 
     /// Puts a glyph of (height, width) in the middle.
-    pub(super) fn load(&mut self, pixels: &Pixels, size: (usize, usize)) {
+    ///
+    /// Its strokes may grow by a pixel, and means of `span` pixels are to be taken: the margin is such that the outermost
+    /// means and their neighbours still see paper alone.
+    pub(super) fn load(&mut self, pixels: &Pixels, size: (usize, usize), span: [usize; 2]) {
         self.size = size;
+        self.margin = span[0].max(span[1]) + 2;
+        let margin = self.margin;
         let stride = self.stride();
         self.other.resize(size.0 * size.1, 0.0);
         pixels.write_ink(&mut self.other);
         self.ink.clear();
-        self.ink.resize((size.0 + 2 * MARGIN) * stride, 0.0);
-        let rows = self.ink.chunks_exact_mut(stride).skip(MARGIN);
+        self.ink.resize((size.0 + 2 * margin) * stride, 0.0);
+        let rows = self.ink.chunks_exact_mut(stride).skip(margin);
         for (row, ink) in rows.zip(self.other.chunks_exact(size.1)) {
-            row[MARGIN..MARGIN + size.1].copy_from_slice(ink);
+            row[margin..margin + size.1].copy_from_slice(ink);
         }
         self.other.clear();
         self.other.resize(self.ink.len(), 0.0);
@@ -100,8 +105,8 @@ impl Canvas {
         self.average(stride, map.span[1]);
         let (height, width) = map.to;
         // A mean stands where its first pixel was.
-        let offset = [0, 1].map(|i| MARGIN as f64 - (map.span[i] - 1) as f64 / 2.0);
-        let limit = [self.size.1, self.size.0].map(|side| (side + MARGIN) as f32);
+        let offset = [0, 1].map(|i| self.margin as f64 - (map.span[i] - 1) as f64 / 2.0);
+        let limit = [self.size.1, self.size.0].map(|side| (side + self.margin + 1) as f32);
         self.places.iter_mut().for_each(|places| places.resize(width, 0.0));
         for (y, row) in out.chunks_exact_mut(width).enumerate() {
             for (axis, places) in self.places.iter_mut().enumerate() {
