@@ -110,7 +110,7 @@ impl MinedTripletLoss {
     }
 }
 
-/// Where D[a,p] and D[a,n] of each triplet stand.
+/// Where each triplet's two distances stand in D: to the positive, to the negative.
 fn places(triplets: &[u32], n: usize) -> impl Iterator<Item = [usize; 2]> + '_ {
     triplets.chunks_exact(3).map(move |t| [t[1], t[2]].map(|other| t[0] as usize * n + other as usize))
 }

@@ -1,8 +1,8 @@
 //! Multi-similarity loss (Wang et al. 2019, arXiv 1904.06627) of the squared distances D (N, N) between embeddings of
-//! length 1, each with a label. s[i,a] = 1 - D[i,a] / 2 is the cosine; p runs over the others of i's label, n over those
-//! of other labels:
+//! length 1, each with a label; s is the cosine, p runs over the others of i's label, n over those of other labels:
 //!
 //! ```text
+//! s[i,a] = 1 - D[i,a] / 2
 //! P_i = 1 + Σ_p exp(-alpha (s[i,p] - base))        N_i = 1 + Σ_n exp(beta (s[i,n] - base))
 //! L = 1/N Σ_i (log P_i / alpha + log N_i / beta)
 //! dD[i,p] =  1/(2 N) exp(-alpha (s[i,p] - base)) / P_i dL         since ds / dD = -1/2

@@ -5,9 +5,9 @@
 //! dx_i = Σ_j 2 (dD[i,j] + dD[j,i]) (x_i - x_j)
 //! ```
 //!
-//! x_i stands in row i and in column i, and D[j,i] has the same slope in x_i as D[i,j]: each pair counts from both sides.
-//! The distances are sums of squared differences. |x_i|^2 + |x_j|^2 - 2 x_i . x_j, a matrix product, would lose the
-//! digits of close rows, and may fall below 0.
+//! x_i stands in row i and in column i, and both places of a pair have the same slope in it: each pair counts from both
+//! sides. The distances are sums of squared differences. |x_i|^2 + |x_j|^2 - 2 x_i . x_j, a matrix product, would lose
+//! the digits of close rows, and may fall below 0.
 
 use super::sample::{Numbers, Refusal, Sample, Samples};
 use super::shapes::{features, same_shapes};
