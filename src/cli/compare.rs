@@ -44,7 +44,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         }
     })?;
     let distance = run.model.distances(&embeddings, &[(0, 1)])?[0];
-    let verdict = Verdict { distance, threshold: run.threshold, same_alphabet: distance <= run.threshold };
+    let verdict = Verdict { distance, threshold: run.rule.threshold, same_alphabet: distance <= run.rule.threshold };
     if arguments.json {
         return print_json(&verdict);
     }

@@ -52,7 +52,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         pairs: arguments.pairs as usize,
         seed: arguments.seed,
     };
-    let evaluation = evaluate_sets(&mut run.model, run.threshold, &protocol)?;
+    let evaluation = evaluate_sets(&mut run.model, run.rule.threshold, &protocol)?;
     if arguments.json {
         return print_json(&evaluation);
     }

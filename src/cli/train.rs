@@ -2,6 +2,7 @@
 
 use super::output::{note, print};
 use crate::data::split::Split;
+use crate::evaluate::calibration::Rule;
 use crate::evaluate::metrics::Evaluation;
 use crate::evaluate::protocol::{Protocol, evaluate_sets};
 use crate::recipes::{DEFAULT, Recipe};
@@ -85,11 +86,11 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     let mut trained = train(&recipe, model, &set, &split, &mut progress)?;
     let names = |alphabets: &[usize]| alphabets.iter().map(|&a| set.alphabets()[a].name.clone()).collect();
     let (training, held_out) = (names(&split.training), names(&split.held_out));
-    model_file(&trained.model, &recipe, trained.threshold, training, held_out)
-        .save(&directory.model_path())?;
+    let rule = Rule { threshold: trained.threshold, calibration: trained.calibration };
+    model_file(&trained.model, &recipe, rule, training, held_out).save(&directory.model_path())?;
     let protocol =
         Protocol { set: &set, split: &split, unseen: None, pairs: CLOSING_PAIRS, seed: recipe.seed };
-    let evaluation = evaluate_sets(&mut trained.model, trained.threshold, &protocol)?;
+    let evaluation = evaluate_sets(&mut trained.model, rule.threshold, &protocol)?;
     write_pictures(&directory, &trained.history, &evaluation)?;
     if !arguments.quiet && recipe.keep_best {
         note(format_args!("Kept the weights of epoch {}, the best on the held-out alphabets.", trained.kept));

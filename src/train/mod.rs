@@ -8,6 +8,7 @@ mod validation;
 use crate::data::Dataset;
 use crate::data::sampler::{PairSampler, TripletSampler};
 use crate::data::split::Split;
+use crate::evaluate::calibration::Calibration;
 use crate::evaluate::metrics::best_threshold;
 use crate::nn::{Adam, AdamSettings, Loss, Model};
 use crate::random::rng;
@@ -56,6 +57,8 @@ pub struct Trained {
     pub model: Model<f32>,
     /// Pairs at most this far apart are of one alphabet; chosen on the held-out alphabets.
     pub threshold: f32,
+    /// From a distance to a probability; fitted on the same pairs.
+    pub calibration: Option<Calibration>,
     /// The epoch that was kept, from 1.
     pub kept: u32,
     /// One entry an epoch.
@@ -90,7 +93,7 @@ pub fn train(
         Adam::new(&model, AdamSettings { learning_rate: recipe.learning_rate, ..AdamSettings::default() });
     let mut rng = rng(recipe.seed, BATCHES);
     let mut history: Vec<EpochMetrics> = Vec::with_capacity(recipe.epochs);
-    let mut best: Option<(EpochMetrics, Vec<Tensor<f32>>)> = None;
+    let mut best: Option<(EpochMetrics, Option<Calibration>, Vec<Tensor<f32>>)> = None;
     for epoch in 1..=recipe.epochs {
         let mut loss_sum = 0.0f64;
         let (mut distances, mut same) = (Vec::new(), Vec::new());
@@ -123,14 +126,14 @@ pub fn train(
         };
         observer.epoch(&metrics)?;
         history.push(metrics);
-        let better = best.as_ref().is_none_or(|(best, _)| metrics.val_auc > best.val_auc);
+        let better = best.as_ref().is_none_or(|(best, ..)| metrics.val_auc > best.val_auc);
         if !recipe.keep_best || better {
-            best = Some((metrics, model.values()));
+            best = Some((metrics, val.calibration, model.values()));
         }
     }
-    let Some((kept, values)) = best else {
+    let Some((kept, calibration, values)) = best else {
         return Err(Error::input("epochs", "expected at least one"));
     };
     model.set_values(values);
-    Ok(Trained { model, threshold: kept.threshold, kept: kept.epoch, history })
+    Ok(Trained { model, threshold: kept.threshold, calibration, kept: kept.epoch, history })
 }

@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::data::Dataset;
 use crate::data::sampler::{Pair, PairSampler, Triplet, TripletSampler};
+use crate::evaluate::calibration::Calibration;
 use crate::evaluate::metrics::{best_threshold, roc_auc};
 use crate::nn::{Loss, Model};
 use crate::ops::{ContrastiveLoss, TripletLoss};
@@ -28,6 +29,7 @@ pub(super) struct Measured {
     pub(super) accuracy: f32,
     pub(super) auc: f32,
     pub(super) threshold: f32,
+    pub(super) calibration: Option<Calibration>,
 }
 
 impl Validation {
@@ -73,6 +75,7 @@ impl Validation {
             auc: roc_auc(&distances, &same).map_or(f32::NAN, |auc| auc as f32),
             accuracy: best.as_ref().map_or(f32::NAN, |best| best.accuracy as f32),
             threshold: best.map_or(f32::NAN, |best| best.threshold),
+            calibration: Calibration::fit(&distances, &same),
         })
     }
 }
