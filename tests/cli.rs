@@ -7,6 +7,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use twinglyph::run::model_file::ModelFile;
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -157,7 +158,7 @@ fn compare_takes_any_png_and_says_what_it_did() {
     assert!(said.contains("210 x 210 pixels, fitted to 105 x 105"), "{said}");
     assert!(said.contains("light on dark"), "{said}");
     let verdict = json(std::str::from_utf8(&output.stdout).unwrap());
-    has_keys(&verdict, &["distance", "threshold", "same_alphabet"]);
+    has_keys(&verdict, &["distance", "threshold", "same_alphabet", "probability"]);
     let (distance, threshold) =
         (verdict["distance"].as_f64().unwrap(), verdict["threshold"].as_f64().unwrap());
     assert_eq!(verdict["same_alphabet"].as_bool().unwrap(), distance <= threshold);
@@ -165,7 +166,19 @@ fn compare_takes_any_png_and_says_what_it_did() {
     let same = json(&succeed(temp.path(), &["compare", "run", "a.png", "a.png", "--json"]));
     assert!(same["distance"].as_f64().unwrap() < 1e-3 && same["same_alphabet"].as_bool().unwrap());
     let text = succeed(temp.path(), &["compare", "run", "a.png", "a.png"]);
+    let probability = same["probability"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&probability));
     assert!(text.starts_with("same alphabet: distance"), "{text}");
+    assert!(text.trim_end().ends_with(&format!(", probability {probability:.2}")), "{text}");
+    // A model file of before there were calibrations.
+    let path = temp.path().join("run/model.safetensors");
+    let mut old = ModelFile::load(&path).unwrap();
+    assert!(old.metadata.calibration.take().is_some());
+    old.save(&path).unwrap();
+    let verdict = json(&succeed(temp.path(), &["compare", "run", "a.png", "a.png", "--json"]));
+    assert!(verdict["probability"].is_null() && verdict["same_alphabet"] == true, "{verdict}");
+    let text = succeed(temp.path(), &["compare", "run", "a.png", "a.png"]);
+    assert!(text.starts_with("same alphabet: distance") && !text.contains("probability"), "{text}");
     fs::write(temp.path().join("c.png"), "no picture").unwrap();
     let said = fail(temp.path(), &["compare", "run", "a.png", "c.png"], 1);
     assert!(said.contains("c.png") && said.contains("is not a PNG image"), "{said}");

@@ -3,11 +3,14 @@
 use super::output::{note, print, print_json};
 use crate::Result;
 use crate::data::image::decode_glyph;
+use crate::evaluate::calibration::Rule;
 use crate::run::trained::TrainedRun;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Say whether two glyphs are of the same alphabet.
+/// Say whether two glyphs are of the same alphabet, and with what probability.
+///
+/// The probability is that of the same alphabet, when both answers are equally likely beforehand.
 ///
 /// Example: twinglyph compare runs/quickstart-1 a.png b.png
 #[derive(clap::Args)]
@@ -32,6 +35,8 @@ struct Verdict {
     distance: f32,
     threshold: f32,
     same_alphabet: bool,
+    /// When both answers are equally likely beforehand; null of a model file that has no calibration.
+    probability: Option<f64>,
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
@@ -44,16 +49,20 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         }
     })?;
     let distance = run.model.distances(&embeddings, &[(0, 1)])?[0];
-    let verdict = Verdict { distance, threshold: run.rule.threshold, same_alphabet: distance <= run.rule.threshold };
+    let Rule { threshold, calibration } = run.rule;
+    let verdict = Verdict {
+        distance,
+        threshold,
+        same_alphabet: distance <= threshold,
+        probability: calibration.map(|calibration| calibration.probability(distance)),
+    };
     if arguments.json {
         return print_json(&verdict);
     }
     let (answer, sign) =
         if verdict.same_alphabet { ("same alphabet", "<=") } else { ("different alphabets", ">") };
-    print(format_args!(
-        "{answer}: distance {:.4} {sign} threshold {:.4}",
-        verdict.distance, verdict.threshold
-    ))
+    let probability = verdict.probability.map_or(String::new(), |p| format!(", probability {p:.2}"));
+    print(format_args!("{answer}: distance {distance:.4} {sign} threshold {threshold:.4}{probability}"))
 }
 
 /// A glyph's ink; a remark on stderr says what was done to make it fit.
