@@ -1,6 +1,7 @@
 //! How good a model is: metrics over distances and labels, intervals over alphabets, probabilities, the protocol.
 
 pub mod calibration;
+mod glyph_sets;
 mod interval;
 pub mod metrics;
 pub mod protocol;
