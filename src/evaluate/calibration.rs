@@ -12,8 +12,8 @@
 //! the form that neither overflows nor cancels (Lin, Lin and Weng 2007, "A note on Platt's probabilistic outputs
 //! for support vector machines", Machine Learning 68: 267-276), over distances brought to mean 0 and deviation 1.
 //!
-//! It is the distance that is scaled, not its square: two parameters then bend where the two kinds of pairs cross,
-//! whereas a square would spend its slope on the far pairs, which are decided anyway.
+//! The distance is scaled as it stands, not its square: it is what the threshold speaks of, and with a head, whose
+//! answer lies between 0 and 1, a square would mean nothing.
 //!
 //! **What the probability means.** It is fitted on as many pairs of one alphabet as of two, so it is the probability
 //! when both answers are equally likely beforehand.
