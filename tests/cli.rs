@@ -7,6 +7,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use twinglyph::run::model_file::ModelFile;
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -41,6 +42,7 @@ fn a_run_leaves_a_directory_that_can_be_repeated_to_the_same_bytes() {
         "loss.svg",
         "metrics.csv",
         "model.safetensors",
+        "reliability-held-out.svg",
     ];
     assert_eq!(files, expected);
     let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
@@ -90,7 +92,7 @@ fn evaluate_measures_every_set_and_prints_the_documented_json() {
     succeed(temp.path(), &train(&["--data", "set", "--out", "run", "--quiet"]));
     let arguments = ["evaluate", "run", "--unseen", "other", "--pairs", "200", "--json"];
     let result = json(&succeed(temp.path(), &arguments));
-    has_keys(&result, &["threshold", "sets"]);
+    has_keys(&result, &["glyphs", "threshold", "sets"]);
     let sets = result["sets"].as_array().unwrap();
     let names: Vec<&str> = sets.iter().map(|set| set["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["train", "held-out", "unseen", "both"]);
@@ -103,6 +105,8 @@ fn evaluate_measures_every_set_and_prints_the_documented_json() {
         "interval",
         "auc",
         "eer",
+        "brier",
+        "ece",
         "confusion",
     ];
     for set in sets {
@@ -115,6 +119,9 @@ fn evaluate_measures_every_set_and_prints_the_documented_json() {
         let balanced = set["balanced_accuracy"].as_f64().unwrap();
         let bound = |i: usize| set["interval"][i].as_f64().unwrap();
         assert!(bound(0) <= balanced && balanced <= bound(1), "{set}");
+        for key in ["brier", "ece"] {
+            assert!((0.0..=1.0).contains(&set[key].as_f64().unwrap()), "{set}");
+        }
     }
     // The same from the model file with the data named, and twice the same.
     let file = [
@@ -129,8 +136,11 @@ fn evaluate_measures_every_set_and_prints_the_documented_json() {
         "--json",
     ];
     assert_eq!(json(&succeed(temp.path(), &file)), result);
+    assert_eq!(json(&succeed(temp.path(), &[&arguments[..], &["--glyphs", "1"]].concat())), result);
     let table = succeed(temp.path(), &["evaluate", "run", "--pairs", "200"]);
-    assert!(table.contains("base rate") && table.contains("50.0 %"), "{table}");
+    for word in ["base rate", "50.0 %", "Brier", "ECE"] {
+        assert!(table.contains(word), "{word}: {table}");
+    }
     let said = fail(temp.path(), &["evaluate", "run", "--unseen", "set"], 1);
     assert!(said.contains("took part in the model's training"), "{said}");
     // A model file in a folder of its own does not know its data.
@@ -138,6 +148,33 @@ fn evaluate_measures_every_set_and_prints_the_documented_json() {
     fs::copy(temp.path().join("run/model.safetensors"), temp.path().join("alone/m.safetensors")).unwrap();
     let said = fail(temp.path(), &["evaluate", "alone/m.safetensors"], 2);
     assert!(said.contains("expected --data PATH"), "{said}");
+}
+
+#[test]
+fn evaluate_compares_sets_of_glyphs() {
+    let temp = tempfile::tempdir().unwrap();
+    succeed(temp.path(), &train(&["--out", "run", "--quiet"]));
+    let evaluate =
+        |glyphs: &str| ["evaluate", "run", "--pairs", "200", "--glyphs", glyphs].map(str::to_string);
+    let run = |glyphs: &str, more: &[&str]| {
+        let arguments = evaluate(glyphs);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        succeed(temp.path(), &arguments)
+    };
+    let (one, five) = (json(&run("1", &["--json"])), json(&run("5", &["--json"])));
+    has_keys(&five, &["glyphs", "threshold", "sets"]);
+    assert_eq!((&one["glyphs"], &five["glyphs"]), (&1.into(), &5.into()));
+    assert_ne!(one["threshold"], five["threshold"]);
+    let auc = |result: &Value| result["sets"][0]["auc"].as_f64().unwrap();
+    assert!(auc(&five) > auc(&one), "{one} {five}");
+    assert_eq!(json(&run("5", &["--json"])), five);
+    let text = run("5", &[]);
+    assert!(text.contains("on 2000 such pairs of the held-out alphabets"), "{text}");
+    // Twelve glyphs an alphabet.
+    let said = fail(temp.path(), &["evaluate", "run", "--glyphs", "7"], 1);
+    assert!(said.contains("is an alphabet of 12 glyphs, expected at least 14 for two sets of 7"), "{said}");
+    let said = fail(temp.path(), &["evaluate", "run", "--glyphs", "0"], 2);
+    assert!(said.contains("0 is not in 1..="), "{said}");
 }
 
 #[test]
@@ -157,7 +194,7 @@ fn compare_takes_any_png_and_says_what_it_did() {
     assert!(said.contains("210 x 210 pixels, fitted to 105 x 105"), "{said}");
     assert!(said.contains("light on dark"), "{said}");
     let verdict = json(std::str::from_utf8(&output.stdout).unwrap());
-    has_keys(&verdict, &["distance", "threshold", "same_alphabet"]);
+    has_keys(&verdict, &["distance", "threshold", "same_alphabet", "probability"]);
     let (distance, threshold) =
         (verdict["distance"].as_f64().unwrap(), verdict["threshold"].as_f64().unwrap());
     assert_eq!(verdict["same_alphabet"].as_bool().unwrap(), distance <= threshold);
@@ -165,7 +202,19 @@ fn compare_takes_any_png_and_says_what_it_did() {
     let same = json(&succeed(temp.path(), &["compare", "run", "a.png", "a.png", "--json"]));
     assert!(same["distance"].as_f64().unwrap() < 1e-3 && same["same_alphabet"].as_bool().unwrap());
     let text = succeed(temp.path(), &["compare", "run", "a.png", "a.png"]);
+    let probability = same["probability"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&probability));
     assert!(text.starts_with("same alphabet: distance"), "{text}");
+    assert!(text.trim_end().ends_with(&format!(", probability {probability:.2}")), "{text}");
+    // A model file of before there were calibrations.
+    let path = temp.path().join("run/model.safetensors");
+    let mut old = ModelFile::load(&path).unwrap();
+    assert!(old.metadata.calibration.take().is_some());
+    old.save(&path).unwrap();
+    let verdict = json(&succeed(temp.path(), &["compare", "run", "a.png", "a.png", "--json"]));
+    assert!(verdict["probability"].is_null() && verdict["same_alphabet"] == true, "{verdict}");
+    let text = succeed(temp.path(), &["compare", "run", "a.png", "a.png"]);
+    assert!(text.starts_with("same alphabet: distance") && !text.contains("probability"), "{text}");
     fs::write(temp.path().join("c.png"), "no picture").unwrap();
     let said = fail(temp.path(), &["compare", "run", "a.png", "c.png"], 1);
     assert!(said.contains("c.png") && said.contains("is not a PNG image"), "{said}");
@@ -192,8 +241,27 @@ fn one_shot_counts_the_wrong_answers_of_each_run() {
         }
         fs::write(folder.join("class_labels.txt"), labels).unwrap();
     }
-    let result = json(&succeed(temp.path(), &["one-shot", "run", "--runs", "all_runs", "--json"]));
-    assert_eq!(result, serde_json::json!({"error": 0.5, "trials": 8, "runs": [0.0, 1.0]}));
+    let one_shot = ["one-shot", "run", "--runs", "all_runs", "--picture", "errors.png", "--json"];
+    let result = json(&succeed(temp.path(), &one_shot));
+    has_keys(&result, &["error", "trials", "runs", "errors"]);
+    assert_eq!(
+        (&result["error"], &result["trials"], &result["runs"]),
+        (&0.5.into(), &8.into(), &[0.0, 1.0][..].into())
+    );
+    let error = |test: usize| serde_json::json!({"run": "run02", "test": test, "answer": test % 4 + 1, "chosen": test});
+    assert_eq!(result["errors"], (1..=4).map(error).collect::<Value>());
+    let picture = image::open(temp.path().join("errors.png")).unwrap().to_luma8();
+    let glyph = |column: u32| image::imageops::crop_imm(&picture, 9 + 106 * column, 9, 105, 105).to_image();
+    // The chosen glyph is the test glyph itself, the right one another.
+    assert!(glyph(0) == glyph(1) && glyph(0) != glyph(2) && glyph(0).pixels().any(|p| p[0] == 0));
+    let said = fail(temp.path(), &["one-shot", "run", "--runs", "all_runs", "--picture", "errors.svg"], 2);
+    assert!(said.contains("--picture errors.svg: expected a name that ends in .png"), "{said}");
+    fs::create_dir(temp.path().join("right")).unwrap();
+    fs::rename(temp.path().join("all_runs/run01"), temp.path().join("right/run01")).unwrap();
+    let output = twinglyph(temp.path(), &["one-shot", "run", "--runs", "right", "--picture", "none.png"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("no errors: none.png is not written"), "{said}");
+    assert!(!temp.path().join("none.png").exists());
     fs::remove_file(temp.path().join("all_runs/run02/test/item03.png")).unwrap();
     let said = fail(temp.path(), &["one-shot", "run", "--runs", "all_runs"], 1);
     assert!(said.contains("run02") && said.contains("item03.png"), "{said}");

@@ -3,13 +3,17 @@
 use super::output::{note, print, print_json};
 use crate::Result;
 use crate::data::image::decode_glyph;
+use crate::data::sampler::Label;
 use crate::data::{GLYPH_SIZE, Pixels};
 use crate::evaluate::embed::embed;
+use crate::evaluate::calibration::Rule;
 use crate::run::trained::TrainedRun;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Say whether two glyphs are of the same alphabet.
+/// Say whether two glyphs are of the same alphabet, and with what probability.
+///
+/// The probability is that of the same alphabet, when both answers are equally likely beforehand.
 ///
 /// Example: twinglyph compare runs/quickstart-1 a.png b.png
 #[derive(clap::Args)]
@@ -33,7 +37,13 @@ pub(super) struct Arguments {
 struct Verdict {
     distance: f32,
     threshold: f32,
-    same_alphabet: bool,
+    /// One of these two: what the model was trained to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_alphabet: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_character: Option<bool>,
+    /// When both answers are equally likely beforehand; null of a model file that has no calibration.
+    probability: Option<f64>,
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
@@ -41,16 +51,22 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     let glyphs = [read(&arguments.left)?, read(&arguments.right)?];
     let embeddings = embed(&mut run.model, GLYPH_SIZE, 2, |i| &glyphs[i])?;
     let distance = run.model.distances(&embeddings, &[(0, 1)])?[0];
-    let verdict = Verdict { distance, threshold: run.threshold, same_alphabet: distance <= run.threshold };
+    let Rule { threshold, calibration } = run.rule;
+    let (same, label) = (distance <= threshold, run.config.label);
+    let verdict = Verdict {
+        distance,
+        threshold,
+        same_alphabet: (label == Label::Alphabet).then_some(same),
+        same_character: (label == Label::Character).then_some(same),
+        probability: calibration.map(|calibration| calibration.probability(distance)),
+    };
     if arguments.json {
         return print_json(&verdict);
     }
-    let (answer, sign) =
-        if verdict.same_alphabet { ("same alphabet", "<=") } else { ("different alphabets", ">") };
-    print(format_args!(
-        "{answer}: distance {:.4} {sign} threshold {:.4}",
-        verdict.distance, verdict.threshold
-    ))
+    let (kind, plural, sign) = if same { ("same", "", "<=") } else { ("different", "s", ">") };
+    let answer = format!("{kind} {}{plural}", label.name());
+    let probability = verdict.probability.map_or(String::new(), |p| format!(", probability {p:.2}"));
+    print(format_args!("{answer}: distance {distance:.4} {sign} threshold {threshold:.4}{probability}"))
 }
 
 /// A glyph's ink; a remark on stderr says what was done to make it fit.

@@ -4,12 +4,16 @@ use super::output::{note, print, print_json};
 use crate::data::Dataset;
 use crate::data::omniglot::{self, LoadOptions};
 use crate::data::split::Split;
+use crate::evaluate::metrics::Origin;
 use crate::evaluate::protocol::{Protocol, evaluate_sets};
 use crate::run::trained::TrainedRun;
 use crate::{Error, Result};
 use std::path::PathBuf;
 
 /// Measure a model on pairs of its training alphabets, of held-out ones and of unseen ones.
+///
+/// Brier and ECE say how good its probabilities are: their mean squared error (0.25 for a constant 1/2), and
+/// how far they are from the shares that come true, over 15 bins.
 ///
 /// Example: twinglyph evaluate runs/quickstart-1 --json
 #[derive(clap::Args)]
@@ -26,6 +30,10 @@ pub(super) struct Arguments {
     /// Pairs drawn from each set, half of them of one alphabet.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
     pairs: u32,
+    /// Glyphs a side: the mean of so many embeddings stands for an alphabet. Above 1, the threshold and the
+    /// probability are chosen for it on the held-out alphabets.
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    glyphs: u32,
     /// Seed of the pairs and of the resampling.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -51,9 +59,15 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         unseen: unseen.as_ref(),
         label: run.config.label,
         pairs: arguments.pairs as usize,
+        glyphs: arguments.glyphs as usize,
         seed: arguments.seed,
     };
-    let evaluation = evaluate_sets(&mut run.model, run.threshold, &protocol)?;
+    let evaluation = evaluate_sets(&mut run.model, run.rule, &protocol)?;
+    if evaluation.glyphs > 1 && evaluation.origin == Origin::Stored {
+        note(
+            "the model has no held-out alphabets: the threshold is the stored one, chosen for single glyphs",
+        );
+    }
     if arguments.json {
         return print_json(&evaluation);
     }

@@ -2,6 +2,7 @@
 
 use super::output::{note, print};
 use crate::data::split::Split;
+use crate::evaluate::calibration::Rule;
 use crate::evaluate::metrics::Evaluation;
 use crate::evaluate::protocol::{Protocol, evaluate_sets};
 use crate::recipes::{DEFAULT, Recipe};
@@ -85,11 +86,11 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     let mut trained = train(&recipe, model, &set, &split, &mut progress)?;
     let names = |alphabets: &[usize]| alphabets.iter().map(|&a| set.alphabets()[a].name.clone()).collect();
     let (training, held_out) = (names(&split.training), names(&split.held_out));
-    model_file(&trained.model, &recipe, trained.threshold, training, held_out)
-        .save(&directory.model_path())?;
-    let protocol =
-        Protocol { set: &set, split: &split, unseen: None, label: recipe.label, pairs: CLOSING_PAIRS, seed: recipe.seed };
-    let evaluation = evaluate_sets(&mut trained.model, trained.threshold, &protocol)?;
+    let rule = Rule { threshold: trained.threshold, calibration: trained.calibration };
+    model_file(&trained.model, &recipe, rule, training, held_out).save(&directory.model_path())?;
+    let (seed, pairs) = (recipe.seed, CLOSING_PAIRS);
+    let protocol = Protocol { set: &set, split: &split, unseen: None, label: recipe.label, pairs, glyphs: 1, seed };
+    let evaluation = evaluate_sets(&mut trained.model, rule, &protocol)?;
     write_pictures(&directory, &trained.history, &evaluation)?;
     if !arguments.quiet && recipe.keep_best {
         note(format_args!("Kept the weights of epoch {}, the best on the held-out alphabets.", trained.kept));
@@ -131,6 +132,11 @@ fn write_pictures(directory: &RunDirectory, history: &[EpochMetrics], evaluation
     for set in &evaluation.sets {
         let picture = plots::confusion_matrix(&set.name, &set.confusion)?;
         directory.write(&format!("confusion-{}.svg", set.name), picture.as_bytes())?;
+        // On the training alphabets the probability is not what a new alphabet would get.
+        if set.name == "held-out" && !set.reliability.is_empty() {
+            let picture = plots::reliability_diagram(&set.name, &set.reliability)?;
+            directory.write("reliability-held-out.svg", picture.as_bytes())?;
+        }
     }
     Ok(())
 }

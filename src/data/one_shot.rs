@@ -16,8 +16,12 @@ pub struct OneShotRun {
     pub name: String,
     /// The training images, in the order of their numbers.
     pub training: Vec<Pixels>,
+    /// The numbers themselves: 8 for class08.png.
+    pub training_numbers: Vec<u32>,
     /// The test images, in the order of their numbers.
     pub test: Vec<Pixels>,
+    /// The numbers themselves: 5 for item05.png.
+    pub test_numbers: Vec<u32>,
     /// For each test image the index into `training` of the same character.
     pub answers: Vec<usize>,
     /// (height, width) of every image, in pixels.
@@ -155,7 +159,9 @@ fn build(source: &Source, name: &str, parts: &Parts, contents: &[Content]) -> Re
     Ok(OneShotRun {
         name: name.into(),
         training: images(&parts.training),
+        training_numbers: parts.training.keys().copied().collect(),
         test: images(&parts.test),
+        test_numbers: parts.test.keys().copied().collect(),
         answers: answers(source, name, parts, labels, lines)?,
         size: omniglot::SIZE,
     })

@@ -9,6 +9,7 @@
 //! equal error rate     FPR where FPR = 1 - TPR
 //! ```
 
+use super::calibration::{Bin, Rule, brier, calibration_error, reliability};
 use super::interval::interval;
 use serde::Serialize;
 use std::fmt;
@@ -49,7 +50,7 @@ pub struct Confusion {
 }
 
 /// What a model reaches on one set of pairs; rates are fractions. AUC and EER are `None` where one of the two
-/// kinds of pairs is missing.
+/// kinds of pairs is missing, what is said of the probability where the model has no calibration.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SetResult {
     /// `train`, `held-out`, `unseen` or `both`.
@@ -68,15 +69,36 @@ pub struct SetResult {
     pub auc: Option<f64>,
     /// Equal error rate.
     pub eer: Option<f64>,
+    /// Mean squared error of the probability.
+    pub brier: Option<f64>,
+    /// Expected calibration error of the probability.
+    pub ece: Option<f64>,
     /// [[tp, fn], [fp, tn]].
     pub confusion: Confusion,
+    /// Bin by bin what `ece` sums; empty without a calibration.
+    #[serde(skip)]
+    pub reliability: Vec<Bin>,
+}
+
+/// Where the threshold and the calibration of an evaluation come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// They are stored with the model, and were chosen on pairs of single glyphs.
+    Stored,
+    /// They were chosen on so many pairs of sets of glyphs of the held-out alphabets.
+    HeldOut(usize),
 }
 
 /// What a model reaches on all sets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evaluation {
-    /// The stored threshold.
+    /// Glyphs a side of every pair.
+    pub glyphs: usize,
+    /// The threshold that all sets were measured at.
     pub threshold: f32,
+    /// Where it and the calibration come from.
+    #[serde(skip)]
+    pub origin: Origin,
     /// Set by set.
     pub sets: Vec<SetResult>,
 }
@@ -90,23 +112,45 @@ pub struct OneShotResult {
     pub trials: usize,
     /// Error of each run.
     pub runs: Vec<f64>,
+    /// The wrong answers, run by run.
+    pub errors: Vec<OneShotMistake>,
 }
 
-/// Measures one set of pairs at a threshold.
-pub fn evaluate_set(name: &str, pairs: &[ScoredPair], threshold: f32, seed: u64) -> SetResult {
+/// A wrong answer in a one-shot run; numbers are those of the files, item05.png and class08.png.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OneShotMistake {
+    /// For example `run01`.
+    pub run: String,
+    /// The test glyph.
+    pub test: u32,
+    /// The training glyph of the same character.
+    pub answer: u32,
+    /// The training glyph that the model chose.
+    pub chosen: u32,
+}
+
+/// Measures one set of pairs by a rule.
+pub fn evaluate_set(name: &str, pairs: &[ScoredPair], rule: &Rule, seed: u64) -> SetResult {
     let distances: Vec<f32> = pairs.iter().map(|pair| pair.distance).collect();
     let same: Vec<bool> = pairs.iter().map(|pair| pair.same).collect();
-    let confusion = Confusion::at(threshold, &distances, &same);
+    let confusion = Confusion::at(rule.threshold, &distances, &same);
+    let probabilities: Option<Vec<f64>> = rule
+        .calibration
+        .map(|calibration| distances.iter().map(|&distance| calibration.probability(distance)).collect());
+    let reliability = probabilities.as_ref().map_or(Vec::new(), |p| reliability(p, &same));
     SetResult {
         name: name.to_string(),
         pairs: pairs.len(),
         base_rate: base_rate(&same),
         accuracy: confusion.accuracy(),
         balanced_accuracy: confusion.balanced_accuracy(),
-        interval: interval(pairs, threshold, seed),
+        interval: interval(pairs, rule.threshold, seed),
         auc: roc_auc(&distances, &same),
         eer: equal_error_rate(&distances, &same),
+        brier: probabilities.and_then(|p| brier(&p, &same)),
+        ece: calibration_error(&reliability),
         confusion,
+        reliability,
     }
 }
 
@@ -181,15 +225,11 @@ pub fn best_threshold(distances: &[f32], same: &[bool]) -> Option<BestThreshold>
     })
 }
 
-/// The share of test glyphs whose nearest training glyph, the first of equals, is not the answer.
-/// `distances[test][training]`.
-pub fn one_shot_error(distances: &[Vec<f32>], answers: &[usize]) -> f64 {
-    let nearest = |row: &Vec<f32>| {
-        let smaller = |best: usize, i: usize| if row[i].total_cmp(&row[best]).is_lt() { i } else { best };
-        (0..row.len()).fold(0, smaller)
-    };
-    let wrong = distances.iter().zip(answers).filter(|(row, answer)| nearest(row) != **answer).count();
-    wrong as f64 / distances.len().max(1) as f64
+/// The place of the smallest distance, the first of equals.
+pub fn nearest(distances: &[f32]) -> usize {
+    let smaller =
+        |best: usize, i: usize| if distances[i].total_cmp(&distances[best]).is_lt() { i } else { best };
+    (0..distances.len()).fold(0, smaller)
 }
 
 impl Confusion {
@@ -233,6 +273,17 @@ impl Serialize for Confusion {
 
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.glyphs > 1 {
+            let k = self.glyphs;
+            writeln!(f, "Each side of a pair is the mean embedding of {k} different glyphs of an alphabet.")?;
+        }
+        match self.origin {
+            Origin::Stored => {}
+            Origin::HeldOut(pairs) => writeln!(
+                f,
+                "Threshold and probability are chosen for that, on {pairs} such pairs of the held-out alphabets."
+            )?,
+        }
         writeln!(
             f,
             "Threshold {:.4}: pairs at most this far apart are called the same alphabet.",
@@ -240,15 +291,24 @@ impl fmt::Display for Evaluation {
         )?;
         writeln!(
             f,
-            "{:<10}{:>8}{:>11}{:>10}{:>10}{:>17}{:>8}{:>8}",
-            "pairs of", "pairs", "base rate", "accuracy", "balanced", "95 % interval", "AUC", "EER"
+            "{:<10}{:>8}{:>11}{:>10}{:>10}{:>17}{:>8}{:>8}{:>8}{:>8}",
+            "pairs of",
+            "pairs",
+            "base rate",
+            "accuracy",
+            "balanced",
+            "95 % interval",
+            "AUC",
+            "EER",
+            "Brier",
+            "ECE"
         )?;
         for set in &self.sets {
             let percent = |x: f64| format!("{:.1} %", 100.0 * x);
             let interval = format!("{:.1} to {:.1} %", 100.0 * set.interval[0], 100.0 * set.interval[1]);
             writeln!(
                 f,
-                "{:<10}{:>8}{:>11}{:>10}{:>10}{:>17}{:>8}{:>8}",
+                "{:<10}{:>8}{:>11}{:>10}{:>10}{:>17}{:>8}{:>8}{:>8}{:>8}",
                 set.name,
                 set.pairs,
                 percent(set.base_rate),
@@ -257,6 +317,8 @@ impl fmt::Display for Evaluation {
                 interval,
                 set.auc.map_or("-".into(), |auc| format!("{auc:.3}")),
                 set.eer.map_or("-".into(), percent),
+                set.brier.map_or("-".into(), |brier| format!("{brier:.3}")),
+                set.ece.map_or("-".into(), percent),
             )?;
         }
         writeln!(
@@ -303,6 +365,8 @@ fn steps(distances: &[f32], same: &[bool]) -> Vec<Step> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::evaluate::calibration::Calibration;
 
     const T: bool = true;
     const F: bool = false;
@@ -360,17 +424,26 @@ mod tests {
 
     #[test]
     fn the_first_of_equally_near_training_glyphs_is_the_answer() {
-        let rows = vec![vec![3.0, 1.0, 1.0], vec![0.5, 0.5, 0.5], vec![2.0, 3.0, 1.0]];
-        assert_eq!(one_shot_error(&rows, &[1, 0, 2]), 0.0);
-        assert_eq!(one_shot_error(&rows, &[2, 0, 2]), 1.0 / 3.0);
+        let rows = [[3.0, 1.0, 1.0], [0.5, 0.5, 0.5], [2.0, 3.0, 1.0]];
+        assert_eq!(rows.map(|row| nearest(&row)), [1, 0, 2]);
     }
 
     #[test]
     fn json_has_the_documented_keys() {
         let pair = |distance, same, alphabets| ScoredPair { distance, same, alphabets };
         let pairs = [pair(0.1, T, (0, 0)), pair(0.9, F, (0, 1)), pair(0.2, T, (1, 1)), pair(0.3, F, (1, 0))];
-        let sets = vec![evaluate_set("train", &pairs, 0.5, 1)];
-        let json = serde_json::to_value(Evaluation { threshold: 0.5, sets }).unwrap();
+        // p = 1 / (1 + exp(d)).
+        let rule = Rule { threshold: 0.5, calibration: Some(Calibration { a: 1.0, b: 0.0 }) };
+        let sets = vec![evaluate_set("train", &pairs, &rule, 1)];
+        let evaluation = Evaluation { glyphs: 1, threshold: 0.5, origin: Origin::Stored, sets };
+        let json = serde_json::to_value(&evaluation).unwrap();
+        let p = [0.1f32, 0.9, 0.2, 0.3].map(|d| 1.0 / (1.0 + f64::from(d).exp()));
+        let brier = ((1.0 - p[0]).powi(2) + p[1].powi(2) + (1.0 - p[2]).powi(2) + p[3].powi(2)) / 4.0;
+        assert!((json["sets"][0]["brier"].as_f64().unwrap() - brier).abs() < 1e-12);
+        let line = |text: String| text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(line(evaluation.to_string()) <= 110);
+        let bare = evaluate_set("train", &pairs, &Rule { calibration: None, ..rule }, 1);
+        assert_eq!((bare.brier, bare.ece, bare.reliability.len()), (None, None, 0));
         assert_eq!(json["threshold"], 0.5);
         let set = &json["sets"][0];
         assert_eq!(set["confusion"], serde_json::json!([[2, 0], [1, 1]]));
@@ -385,6 +458,8 @@ mod tests {
             "interval",
             "auc",
             "eer",
+            "brier",
+            "ece",
             "confusion",
         ] {
             assert!(keys.contains(&key), "{key}");

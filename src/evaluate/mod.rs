@@ -1,6 +1,8 @@
-//! How good a model is: metrics over distances and labels, intervals over alphabets, the protocol.
+//! How good a model is: metrics over distances and labels, intervals over alphabets, probabilities, the protocol.
 
+pub mod calibration;
 pub mod embed;
+mod glyph_sets;
 mod interval;
 pub mod metrics;
 pub mod protocol;

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod directory;
 pub mod environment;
+pub mod mistakes;
 pub mod model_file;
 pub mod plots;
 pub mod trained;

@@ -1,10 +1,11 @@
 //! The model as a safetensors file: an 8-byte little-endian length, a JSON header, the numbers in f32.
 //!
 //! Tensor names and layouts are those of a PyTorch `nn.Sequential` over the same layer list behind `encoder.`. The
-//! header's metadata holds the format version, the recipe, the threshold and the names of the alphabets; no
-//! path, no time, no thread count, so that one seed gives one file, byte for byte.
+//! header's metadata holds the format version, the recipe, the threshold, the calibration and the names of the
+//! alphabets; no path, no time, no thread count, so that one seed gives one file, byte for byte.
 
 use super::directory::write_atomic;
+use crate::evaluate::calibration::Calibration;
 use crate::{Error, Result};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
@@ -29,6 +30,8 @@ pub struct Metadata {
     pub recipe: String,
     /// Pairs at most this far apart are of one alphabet.
     pub threshold: Option<f32>,
+    /// From a distance to a probability; files of earlier versions have none.
+    pub calibration: Option<Calibration>,
     /// Names of the alphabets that the model was trained on.
     pub training_alphabets: Vec<String>,
     /// Names of those held out, on which the threshold was chosen.
@@ -59,6 +62,10 @@ impl ModelFile {
         text("recipe", self.metadata.recipe.clone());
         if let Some(threshold) = self.metadata.threshold {
             text("threshold", threshold.to_string());
+        }
+        if let Some(Calibration { a, b }) = self.metadata.calibration {
+            text("calibration_a", a.to_string());
+            text("calibration_b", b.to_string());
         }
         text("training_alphabets", json!(self.metadata.training_alphabets).to_string());
         text("held_out_alphabets", json!(self.metadata.held_out_alphabets).to_string());
@@ -154,6 +161,18 @@ fn read_metadata(map: Option<&HashMap<String, String>>) -> std::result::Result<M
             Some(number.ok_or_else(|| format!("has a threshold of {text:?}, expected a finite number"))?)
         }
     };
+    let number =
+        |key: &str| text(key).and_then(|text| text.parse::<f64>().ok()).filter(|number| number.is_finite());
+    let calibration = match (text("calibration_a"), text("calibration_b")) {
+        (None, None) => None,
+        _ => match (number("calibration_a"), number("calibration_b")) {
+            (Some(a), Some(b)) if a >= 0.0 => Some(Calibration { a, b }),
+            _ => {
+                let expected = "expected finite numbers in calibration_a, not negative, and calibration_b";
+                return Err(format!("has a broken calibration, {expected}"));
+            }
+        },
+    };
     let names = |key: &str| {
         text(key)
             .and_then(|text| serde_json::from_str::<Vec<String>>(text).ok())
@@ -162,6 +181,7 @@ fn read_metadata(map: Option<&HashMap<String, String>>) -> std::result::Result<M
     Ok(Metadata {
         recipe: text("recipe").cloned().ok_or("lacks its recipe in its metadata")?,
         threshold,
+        calibration,
         training_alphabets: names("training_alphabets")?,
         held_out_alphabets: names("held_out_alphabets")?,
     })
@@ -185,6 +205,7 @@ mod tests {
             metadata: Metadata {
                 recipe: "loss = \"triplet\"\n".into(),
                 threshold: Some(0.123_456_79),
+                calibration: Some(Calibration { a: 0.1 + 0.2, b: -1.0 / 3.0 }),
                 training_alphabets: vec!["Greek".into(), "a \"b\"".into()],
                 held_out_alphabets: vec![],
             },
@@ -231,5 +252,24 @@ mod tests {
         newer[at + 18] = b'2';
         let error = ModelFile::from_bytes(&newer).unwrap_err();
         assert_eq!(error, "has format version 2, this program knows version 1");
+        let broken = |from: &str, to: &str| {
+            let mut bytes = model().to_bytes();
+            let at = bytes.windows(from.len()).position(|w| w == from.as_bytes()).unwrap();
+            bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
+            ModelFile::from_bytes(&bytes).unwrap_err()
+        };
+        for (from, to) in [("0.30000000000000004", "-0.3000000000000004"), ("calibration_b", "calibration_c")]
+        {
+            assert!(broken(from, to).starts_with("has a broken calibration, expected finite"), "{to}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_before_there_were_calibrations_is_read() {
+        let mut old = model();
+        old.metadata.calibration = None;
+        let bytes = old.to_bytes();
+        assert!(!bytes.windows(11).any(|w| w == b"calibration"));
+        assert_eq!(ModelFile::from_bytes(&bytes).unwrap(), old);
     }
 }

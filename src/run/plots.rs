@@ -1,5 +1,7 @@
-//! Pictures of a run, as SVG: the curves of training and validation, and a confusion matrix for each set.
+//! Pictures of a run, as SVG: the curves of training and validation, a confusion matrix for each set, and how the
+//! probabilities come true.
 
+use crate::evaluate::calibration::{Bin, calibration_error};
 use crate::evaluate::metrics::Confusion;
 use crate::train::EpochMetrics;
 use crate::{Error, Result};
@@ -36,6 +38,17 @@ pub fn accuracy_curves(history: &[EpochMetrics]) -> Result<String> {
 pub fn confusion_matrix(name: &str, confusion: &Confusion) -> Result<String> {
     let mut svg = String::new();
     draw_confusion(&mut svg, name, confusion).map_err(|error| Error::input("picture", error.to_string()))?;
+    Ok(svg)
+}
+
+/// How often pairs of each probability are of one alphabet; on the diagonal the probability is what it says. The size
+/// of a point is the share of the pairs.
+///
+/// # Errors
+/// When the picture cannot be drawn.
+pub fn reliability_diagram(name: &str, bins: &[Bin]) -> Result<String> {
+    let mut svg = String::new();
+    draw_reliability(&mut svg, name, bins).map_err(|error| Error::input("picture", error.to_string()))?;
     Ok(svg)
 }
 
@@ -165,6 +178,47 @@ fn draw_confusion(svg: &mut String, name: &str, confusion: &Confusion) -> Drawn 
     Ok(())
 }
 
+fn draw_reliability(svg: &mut String, name: &str, bins: &[Bin]) -> Drawn {
+    let area = SVGBackend::with_string(svg, (560, 520)).into_drawing_area();
+    area.fill(&WHITE)?;
+    let error =
+        calibration_error(bins).map_or(String::new(), |e| format!(": {:.1} % calibration error", 100.0 * e));
+    let mut chart = ChartBuilder::on(&area)
+        .margin(16)
+        .margin_right(28)
+        .caption(format!("Pairs of {name} alphabets{error}"), ("sans-serif", 19).into_font().color(&INK))
+        .x_label_area_size(46)
+        .y_label_area_size(64)
+        .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
+    chart
+        .configure_mesh()
+        .bold_line_style(GRID)
+        .light_line_style(WHITE.mix(0.0))
+        .axis_style(INK)
+        .x_desc("probability of the same alphabet")
+        .y_desc("share that is of the same alphabet")
+        .x_labels(6)
+        .y_labels(6)
+        .x_label_formatter(&|value| format!("{value:.1}"))
+        .y_label_formatter(&|value| format!("{value:.1}"))
+        .label_style(("sans-serif", 15).into_font().color(&INK))
+        .axis_desc_style(("sans-serif", 16).into_font().color(&INK))
+        .draw()?;
+    chart.draw_series(DashedLineSeries::new([(0.0, 0.0), (1.0, 1.0)], 6, 5, INK.mix(0.6).stroke_width(1)))?;
+    let filled = || bins.iter().filter(|bin| bin.pairs > 0);
+    let points = filled().map(|bin| (bin.probability, bin.same));
+    chart.draw_series(LineSeries::new(points, VALIDATION.stroke_width(2)))?;
+    let most = bins.iter().map(|bin| bin.pairs).max().unwrap_or(0).max(1) as f64;
+    // Areas are as the numbers of pairs.
+    let radius = |bin: &Bin| (14.0 * (bin.pairs as f64 / most).sqrt()).round().max(2.0) as i32;
+    chart
+        .draw_series(filled().map(|bin| {
+            Circle::new((bin.probability, bin.same), radius(bin), VALIDATION.mix(0.75).filled())
+        }))?;
+    area.present()?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,6 +249,12 @@ mod tests {
         for word in ["61", "39.0 %", "truly different", "59.5 %"] {
             assert!(svg.contains(word), "{word}");
         }
+        let bin = |pairs, probability, same| Bin { pairs, probability, same };
+        let svg =
+            reliability_diagram("held-out", &[bin(30, 0.2, 0.3), Bin::default(), bin(10, 0.7, 0.8)]).unwrap();
+        for word in ["10.0 % calibration error", "<polyline", "probability of the same alphabet"] {
+            assert!(svg.contains(word), "{word}");
+        }
     }
 
     #[test]
@@ -202,6 +262,7 @@ mod tests {
         assert!(loss_curves(&[epoch(1, 0.3)]).unwrap().contains("</svg>"));
         assert!(loss_curves(&[epoch(1, f32::NAN), epoch(2, f32::INFINITY)]).unwrap().contains("</svg>"));
         assert!(accuracy_curves(&[]).unwrap().contains("</svg>"));
+        assert!(reliability_diagram("held-out", &[]).unwrap().contains("</svg>"));
         assert!(confusion_matrix("train", &Confusion::default()).unwrap().contains("</svg>"));
     }
 }

@@ -4,18 +4,19 @@ use super::directory::RunDirectory;
 use super::model_file::{Metadata, ModelFile, NamedTensor};
 use crate::data::omniglot::{self, LoadOptions};
 use crate::data::{Dataset, synthetic};
+use crate::evaluate::calibration::Rule;
 use crate::nn::Model;
 use crate::recipes::Recipe;
 use crate::tensor::Tensor;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// A trained model with its threshold.
+/// A trained model with what turns its distances into answers.
 pub struct TrainedRun {
     /// The model.
     pub model: Model<f32>,
-    /// Pairs at most this far apart are of one alphabet.
-    pub threshold: f32,
+    /// The threshold and the calibration, both of single glyphs.
+    pub rule: Rule,
     /// Names of the alphabets that it was trained on.
     pub training_alphabets: Vec<String>,
     /// Names of those that were held out, and on which the threshold was chosen.
@@ -51,7 +52,7 @@ impl TrainedRun {
         }
         Ok(TrainedRun {
             model,
-            threshold,
+            rule: Rule { threshold, calibration: file.metadata.calibration },
             training_alphabets: file.metadata.training_alphabets,
             held_out_alphabets: file.metadata.held_out_alphabets,
             config,
@@ -100,7 +101,7 @@ pub fn load_data(recipe: &Recipe, quiet: bool) -> Result<Dataset> {
 pub fn model_file(
     model: &Model<f32>,
     recipe: &Recipe,
-    threshold: f32,
+    rule: Rule,
     training_alphabets: Vec<String>,
     held_out_alphabets: Vec<String>,
 ) -> ModelFile {
@@ -114,7 +115,8 @@ pub fn model_file(
         .collect();
     let metadata = Metadata {
         recipe: recipe.without_paths().to_toml(),
-        threshold: Some(threshold),
+        threshold: Some(rule.threshold),
+        calibration: rule.calibration,
         training_alphabets,
         held_out_alphabets,
     };

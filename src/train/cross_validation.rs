@@ -7,12 +7,17 @@
 use super::{EpochMetrics, Observer, Reading, train};
 use crate::Result;
 use crate::data::Dataset;
+use crate::data::sampler::PairSampler;
 use crate::data::split::Split;
 use crate::evaluate::metrics::{Confusion, ScoredPair, equal_error_rate, roc_auc};
-use crate::evaluate::protocol::score;
+use crate::evaluate::protocol::score_glyphs;
 use crate::nn::Model;
+use crate::random::rng;
 use crate::recipes::Recipe;
 use serde::Serialize;
+
+/// The stream of chance of the pairs that measure the folds.
+const PAIRS: u64 = 5;
 
 /// What cross-validation found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -86,8 +91,8 @@ pub fn cross_validate(
         observer.fold(i + 1, &names);
         let model = Model::new(recipe.architecture(), recipe.seed)?;
         let mut trained = train(recipe, model, set, &split, &mut Inner(observer))?;
-        let name = format!("fold {}", i + 1);
-        let scored = score(&mut trained.model, &name, set, &part, recipe.label, pairs, recipe.seed)?;
+        let drawn = PairSampler::new(set, &part, recipe.label)?.batch(pairs, &mut rng(recipe.seed, PAIRS));
+        let scored = score_glyphs(&mut trained.model, set, &drawn)?;
         let figures = Figures::of(&scored, trained.threshold);
         for (&alphabet, name) in part.iter().zip(&names) {
             let a = alphabet as u32;

@@ -10,6 +10,7 @@ mod validation;
 use crate::data::Dataset;
 use crate::data::sampler::Label;
 use crate::data::split::Split;
+use crate::evaluate::calibration::Calibration;
 use crate::evaluate::metrics::best_threshold;
 use crate::nn::{Adam, AdamSettings, Average, Model};
 use crate::random::rng;
@@ -62,6 +63,8 @@ pub struct Trained {
     pub model: Model<f32>,
     /// Pairs at most this far apart are of one alphabet; chosen on the held-out alphabets.
     pub threshold: f32,
+    /// From a distance to a probability; fitted on the same pairs.
+    pub calibration: Option<Calibration>,
     /// The epoch that was kept, from 1.
     pub kept: u32,
     /// One entry an epoch.
@@ -96,7 +99,7 @@ pub fn train(
     let mut monitor = Monitor::new(recipe)?;
     let mut rng = rng(recipe.seed, BATCHES);
     let mut history: Vec<EpochMetrics> = Vec::with_capacity(recipe.epochs);
-    let mut best: Option<(EpochMetrics, Vec<Tensor<f32>>)> = None;
+    let mut best: Option<(EpochMetrics, Option<Calibration>, Vec<Tensor<f32>>)> = None;
     let mut last_better = 0;
     for epoch in 1..=recipe.epochs {
         let mut tally = Tally::default();
@@ -145,12 +148,12 @@ pub fn train(
             observer.alarm(&sentence);
         }
         history.push(metrics);
-        let better = best.as_ref().is_none_or(|(best, _)| metrics.val_auc > best.val_auc);
+        let better = best.as_ref().is_none_or(|(best, ..)| metrics.val_auc > best.val_auc);
         if better {
             last_better = epoch;
         }
         if !recipe.keep_best || better {
-            best = Some((metrics, model.values()));
+            best = Some((metrics, val.calibration, model.values()));
         }
         if let Some(own) = own {
             model.set_values(own);
@@ -159,9 +162,9 @@ pub fn train(
             break;
         }
     }
-    let Some((kept, values)) = best else {
+    let Some((kept, calibration, values)) = best else {
         return Err(Error::input("epochs", "expected at least one"));
     };
     model.set_values(values);
-    Ok(Trained { model, threshold: kept.threshold, kept: kept.epoch, history })
+    Ok(Trained { model, threshold: kept.threshold, calibration, kept: kept.epoch, history })
 }

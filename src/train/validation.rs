@@ -5,6 +5,7 @@ use crate::Result;
 use crate::data::Dataset;
 use crate::data::batches::{BatchSampler, Drawn, Shares};
 use crate::data::sampler::{Label, Pair, PairSampler, Triplet, TripletSampler};
+use crate::evaluate::calibration::Calibration;
 use crate::evaluate::embed::embed;
 use crate::evaluate::metrics::{best_threshold, roc_auc};
 use crate::nn::{Form, Model};
@@ -35,6 +36,7 @@ pub(super) struct Measured {
     pub(super) threshold: f32,
     /// Of all the glyphs.
     pub(super) embeddings: Tensor<f32>,
+    pub(super) calibration: Option<Calibration>,
 }
 
 impl Validation {
@@ -78,6 +80,7 @@ impl Validation {
             auc: roc_auc(&distances, &same).map_or(f32::NAN, |auc| auc as f32),
             accuracy: best.as_ref().map_or(f32::NAN, |best| best.accuracy as f32),
             threshold: best.map_or(f32::NAN, |best| best.threshold),
+            calibration: Calibration::fit(&distances, &same),
             embeddings,
         })
     }
