@@ -232,7 +232,7 @@ pub fn dense_backward<E: Element>(g: &Dense, x: &[E], weight: &[E], dy: &[E], dx
     }
 }
 
-/// y[i,j] = |x_i - x_j|^2 of rows of `width`.
+/// `y[i,j]` = |x_i - x_j|^2 of rows of `width`.
 pub fn pairwise_squared_distance_forward<E: Element>(width: usize, x: &[E], y: &mut [E]) {
     let n = x.len() / width;
     for i in 0..n {
