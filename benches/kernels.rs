@@ -243,6 +243,8 @@ fn adam(criterion: &mut Criterion) {
         beta_1: 0.9,
         beta_2: 0.999,
         eps: 1e-12,
+        decay: 0.0,
+        scale: 1.0,
     };
     adam_step(settings(1), &g, &mut w, &mut m, &mut v);
     let twin: Vec<f32> = before.iter().zip(&g).map(|(w, g)| w - 1e-3 * g.signum()).collect();

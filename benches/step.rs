@@ -24,9 +24,7 @@ fn steps(criterion: &mut Criterion) {
         let recipe = Recipe::parse(name, text, &[]).expect("a built-in recipe");
         for pairs in PAIRS {
             let images = images(recipe.architecture().objective.form(), pairs);
-            let model = || {
-                Model::<f32>::new(recipe.architecture(), recipe.seed).expect("a built-in recipe")
-            };
+            let model = || Model::<f32>::new(recipe.architecture(), recipe.seed).expect("a built-in recipe");
             // The parts of a step that are no ops are run, not timed.
             let around = || Box::new(|_: &'static str, work: &mut dyn FnMut()| work());
             let train = || training(model(), recipe.learning_rate, recipe.seed, pairs, around());

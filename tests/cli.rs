@@ -42,6 +42,7 @@ fn a_run_leaves_a_directory_that_can_be_repeated_to_the_same_bytes() {
         "loss.svg",
         "metrics.csv",
         "model.safetensors",
+        "monitors.csv",
         "reliability-held-out.svg",
     ];
     assert_eq!(files, expected);

@@ -1,6 +1,7 @@
 //! `twinglyph train`: trains a model and shows what it learned.
 
 use super::output::{note, print};
+use crate::Result;
 use crate::data::split::Split;
 use crate::evaluate::calibration::Rule;
 use crate::evaluate::metrics::Evaluation;
@@ -11,7 +12,6 @@ use crate::run::directory::RunDirectory;
 use crate::run::plots;
 use crate::run::trained::{initial_model, load_data, model_file};
 use crate::train::{EpochMetrics, Observer, Reading, train};
-use crate::Result;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -89,7 +89,8 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     let rule = Rule { threshold: trained.threshold, calibration: trained.calibration };
     model_file(&trained.model, &recipe, rule, training, held_out).save(&directory.model_path())?;
     let (seed, pairs) = (recipe.seed, CLOSING_PAIRS);
-    let protocol = Protocol { set: &set, split: &split, unseen: None, label: recipe.label, pairs, glyphs: 1, seed };
+    let protocol =
+        Protocol { set: &set, split: &split, unseen: None, label: recipe.label, pairs, glyphs: 1, seed };
     let evaluation = evaluate_sets(&mut trained.model, rule, &protocol)?;
     write_pictures(&directory, &trained.history, &evaluation)?;
     if !arguments.quiet && recipe.keep_best {

@@ -98,7 +98,8 @@ impl BatchSampler {
                 characters.iter().map(Range::len).max().unwrap_or(0),
             );
             if label == Label::Alphabet && glyphs < 2 {
-                let message = "is an alphabet of fewer than two glyphs, expected at least two to make a same pair";
+                let message =
+                    "is an alphabet of fewer than two glyphs, expected at least two to make a same pair";
                 return Err(Error::input(name, message));
             }
             if label == Label::Character && most < 2 {
@@ -181,7 +182,10 @@ mod tests {
                     characters.entry(drawn.character).or_default().insert(drawn.glyph);
                 }
                 assert_eq!(alphabets.len(), 3);
-                assert!(alphabets.values().all(|characters| characters.len() == 4), "a character is repeated");
+                assert!(
+                    alphabets.values().all(|characters| characters.len() == 4),
+                    "a character is repeated"
+                );
                 assert!(characters.values().all(|glyphs| glyphs.len() == 2), "a drawing is repeated");
                 // Labels are equal exactly where alphabet or character and orientation are.
                 for a in &batch {

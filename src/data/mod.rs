@@ -15,9 +15,9 @@ pub mod scale;
 mod source;
 pub mod split;
 pub mod synthetic;
-pub mod writer;
 #[cfg(test)]
 mod testing;
+pub mod writer;
 
 pub use augment::Augment;
 pub use dataset::{Alphabet, Dataset, Glyph, Pixels};

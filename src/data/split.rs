@@ -86,10 +86,11 @@ impl Split {
         let split = |fold: usize| {
             let part = part(fold);
             let rest: Vec<usize> = (0..count).filter(|a| !part.contains(a)).collect();
-            let held_out: Vec<usize> = choose(rest.len(), holding(rest.len()), seed.wrapping_add(fold as u64))
-                .into_iter()
-                .map(|i| rest[i])
-                .collect();
+            let held_out: Vec<usize> =
+                choose(rest.len(), holding(rest.len()), seed.wrapping_add(fold as u64))
+                    .into_iter()
+                    .map(|i| rest[i])
+                    .collect();
             let training = rest.into_iter().filter(|a| !held_out.contains(a)).collect();
             (Split { training, held_out }, part)
         };

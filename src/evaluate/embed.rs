@@ -7,6 +7,7 @@
 //! e = mean over views of f(view), then brought back to length 1 if f's are of length 1
 //! ```
 
+use crate::Result;
 use crate::data::Pixels;
 use crate::data::augment::Augment;
 use crate::data::orientation::Orientation;
@@ -14,7 +15,6 @@ use crate::data::writer::Writer;
 use crate::nn::Model;
 use crate::random::rng;
 use crate::tensor::Tensor;
-use crate::Result;
 
 /// What a view may differ by from the glyph; view 0 is the glyph itself.
 const VIEWS: Augment =

@@ -102,11 +102,13 @@ impl SetSampler {
             let means = Tensor::new([2 * count, width], means)?;
             let pairs: Vec<(usize, usize)> = (0..count).map(|i| (2 * i, 2 * i + 1)).collect();
             let distances = model.distances(&means, &pairs)?;
-            scored.extend(distances.into_iter().zip(labels).map(|(distance, (same, alphabets))| ScoredPair {
-                distance,
-                same,
-                alphabets,
-            }));
+            scored.extend(
+                distances.into_iter().zip(labels).map(|(distance, (same, alphabets))| ScoredPair {
+                    distance,
+                    same,
+                    alphabets,
+                }),
+            );
         }
         Ok(scored)
     }

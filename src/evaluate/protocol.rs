@@ -7,10 +7,10 @@ use super::glyph_sets::SetSampler;
 use super::metrics::{
     Evaluation, OneShotMistake, OneShotResult, Origin, ScoredPair, best_threshold, evaluate_set, nearest,
 };
+use crate::data::Dataset;
 use crate::data::one_shot::OneShotRun;
 use crate::data::sampler::{Label, Pair, PairSampler};
 use crate::data::split::Split;
-use crate::data::Dataset;
 use crate::nn::Model;
 use crate::random::rng;
 use crate::{Error, Result};

@@ -45,9 +45,10 @@ const BATCH: usize = 4;
 
 fn check_model(name: &str) -> Result<Row> {
     let has = |word: &str| name.contains(word);
-    let mining = [("random", Mining::Random), ("semi_hard", Mining::SemiHard), ("batch_hard", Mining::BatchHard)]
-        .into_iter()
-        .find_map(|(word, mining)| has(word).then_some(mining));
+    let mining =
+        [("random", Mining::Random), ("semi_hard", Mining::SemiHard), ("batch_hard", Mining::BatchHard)]
+            .into_iter()
+            .find_map(|(word, mining)| has(word).then_some(mining));
     let loss = match () {
         () if has("supervised_contrastive") => Loss::SupervisedContrastive,
         () if has("multi_similarity") => Loss::MultiSimilarity,

@@ -21,7 +21,8 @@ pub(super) fn apply<E: Element>(
         return Ok(Some((tape.apply(op, &inputs)?, count)));
     }
     // In evaluation the statistics are given, and there is little to gain.
-    if let ([Layer::BatchNorm { eps, momentum }, Layer::Dense { .. }, ..], Mode::Train { .. }) = (layers, mode)
+    if let ([Layer::BatchNorm { eps, momentum }, Layer::Dense { .. }, ..], Mode::Train { .. }) =
+        (layers, mode)
         && let ([gamma, beta, running @ ..], dense) = (&parameters[0][..], &parameters[1])
         && tape.value(x).shape().dims().len() == 2
     {
@@ -88,7 +89,8 @@ mod tests {
                 Layer::Dense { units: 3 },
                 Layer::Tanh {},
             ];
-            let architecture = Architecture { input, encoder, head: false, views: 1, objective: Objective::default() };
+            let architecture =
+                Architecture { input, encoder, head: false, views: 1, objective: Objective::default() };
             assert_eq!(conv_stack(&architecture.encoder).map(|(_, layers)| layers), Some(7));
             let mut results = Vec::new();
             for fuse in [true, false] {

@@ -236,7 +236,10 @@ impl Layer {
             (Layer::Dropout { .. }, Mode::Eval) => return Ok(x),
             // Its place on the tape tells a use apart from the step's others: another layer, another tower.
             (Layer::Dropout { rate }, Mode::Train { seed }) => {
-                return tape.apply(ops::Dropout { rate: *rate, seed: seed.wrapping_add(tape.len() as u64) }, &inputs);
+                return tape.apply(
+                    ops::Dropout { rate: *rate, seed: seed.wrapping_add(tape.len() as u64) },
+                    &inputs,
+                );
             }
             _ => inputs.extend(parameters),
         }

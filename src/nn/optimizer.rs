@@ -130,3 +130,98 @@ impl<E: Element> Average<E> {
         &self.values
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::{Architecture, Layer, Objective};
+    use crate::ops::Sum;
+
+    /// A dense layer of two features on one image of 1 x 2; the loss is the sum of its outputs for the pixels (1, 3).
+    fn model() -> Model<f64> {
+        let encoder = vec![Layer::Flatten {}, Layer::Dense { units: 2 }];
+        let architecture = Architecture {
+            input: [1, 1, 2],
+            encoder,
+            head: false,
+            views: 1,
+            objective: Objective::default(),
+        };
+        let mut value = 0.0;
+        Model::with_values(architecture, |parameter| {
+            Ok(Tensor::from_fn(parameter.shape.dims(), |_| {
+                value += 1.0;
+                value
+            }))
+        })
+        .unwrap()
+    }
+
+    /// dL/dweight = (1, 3) for each unit, dL/dbias = 1.
+    fn backward(model: &mut Model<f64>) {
+        model.forget();
+        let vars: Vec<Var> = model.parameters().map(|(_, var)| var).collect();
+        let tape = model.tape_mut();
+        let x = tape.constant(Tensor::new([1, 2], vec![1.0, 3.0]).unwrap());
+        let y = tape.apply(crate::ops::Dense, &[x, vars[0], vars[1]]).unwrap();
+        let loss = tape.apply(Sum, &[y]).unwrap();
+        tape.backward(loss).unwrap();
+    }
+
+    fn flat(model: &Model<f64>) -> Vec<f64> {
+        model.values().into_iter().flat_map(Tensor::into_values).collect()
+    }
+
+    #[test]
+    fn weight_decay_takes_its_share_of_weights_and_none_of_biases() {
+        let run = |weight_decay| {
+            let mut model = model();
+            let settings = AdamSettings { learning_rate: 0.5, weight_decay, ..Default::default() };
+            let mut adam = Adam::new(&model, settings);
+            backward(&mut model);
+            adam.step(&mut model);
+            flat(&model)
+        };
+        let (plain, decayed) = (run(0.0), run(0.1));
+        for (i, first) in [1.0, 2.0, 3.0, 4.0].into_iter().enumerate() {
+            assert!((plain[i] - decayed[i] - 0.5 * 0.1 * first).abs() < 1e-12, "{plain:?} {decayed:?}");
+        }
+        assert_eq!(plain[4..], decayed[4..]);
+    }
+
+    #[test]
+    fn a_long_gradient_is_shortened_to_the_norm_and_a_short_one_is_left() {
+        // Adam's first step does not depend on the gradient's length; the mean of gradients that it keeps does.
+        let mean = |clip_norm| {
+            let mut model = model();
+            let mut adam = Adam::new(&model, AdamSettings { clip_norm, ..Default::default() });
+            backward(&mut model);
+            adam.step(&mut model);
+            adam.means.concat().into_iter().step_by(2).flatten().map(|m| m / 0.1).collect::<Vec<f64>>()
+        };
+        let whole = mean(0.0);
+        let norm = 22.0f64.sqrt();
+        for (m, expected) in whole.iter().zip([1.0, 3.0, 1.0, 3.0, 1.0, 1.0]) {
+            assert!((m - expected).abs() < 1e-12, "{whole:?}");
+        }
+        assert_eq!(mean(norm + 0.1), whole);
+        for (m, long) in mean(0.5).iter().zip(&whole) {
+            assert!((m - long * 0.5 / norm).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn an_average_starts_at_the_first_value_and_follows() {
+        let mut model = model();
+        let mut average = Average::new(&model, 0.75);
+        average.update(&model);
+        assert_eq!(average.values(), model.values());
+        let moved =
+            model.values().iter().map(|t| Tensor::from_fn(t.dims(), |i| t.values()[i] + 7.0)).collect();
+        model.set_values(moved);
+        average.update(&model);
+        // Weights 0.75 and 1 over their sum: the mean moves by 7 / 1.75.
+        let first = average.values()[0].values()[0];
+        assert!((first - 5.0).abs() < 1e-12, "{first}");
+    }
+}

@@ -82,24 +82,33 @@ impl Recipe {
         }
         if form != Form::Labels {
             if self.character_weight > 0.0 {
-                return refuse("character_weight", "0 with this loss, which does not learn from batches of labels");
+                return refuse(
+                    "character_weight",
+                    "0 with this loss, which does not learn from batches of labels",
+                );
             }
             return Ok(());
         }
         if self.sample.glyphs() > 65_536 {
-            return refuse("sample", &format!("at most 65536 glyphs a batch, found {}", self.sample.glyphs()));
+            return refuse(
+                "sample",
+                &format!("at most 65536 glyphs a batch, found {}", self.sample.glyphs()),
+            );
         }
         match self.label {
-            Label::Alphabet if alphabets < 2 => refuse("sample.alphabets", "at least 2: a negative is of another one"),
+            Label::Alphabet if alphabets < 2 => {
+                refuse("sample.alphabets", "at least 2: a negative is of another one")
+            }
             Label::Alphabet if characters * drawings < 2 => {
                 refuse("sample", "at least two glyphs of each alphabet to make a positive pair")
             }
             Label::Alphabet if self.character_weight > 0.0 && drawings < 2 => {
                 refuse("sample.drawings", "at least 2 with a character_weight: two drawings of one character")
             }
-            Label::Character if drawings < 2 => {
-                refuse("sample.drawings", "at least 2 with label = \"character\": two drawings make a positive pair")
-            }
+            Label::Character if drawings < 2 => refuse(
+                "sample.drawings",
+                "at least 2 with label = \"character\": two drawings make a positive pair",
+            ),
             Label::Character if alphabets * characters < 2 => {
                 refuse("sample", "at least two characters a batch: a negative is of another one")
             }

@@ -11,8 +11,11 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// The built-in recipes: name and text.
-pub const BUILT_IN: [(&str, &str); 5] = [
+pub const BUILT_IN: [(&str, &str); 8] = [
     ("quickstart", include_str!("quickstart.toml")),
+    ("quick", include_str!("quick.toml")),
+    ("best", include_str!("best.toml")),
+    ("characters", include_str!("characters.toml")),
     ("report-contrastive", include_str!("report-contrastive.toml")),
     ("report-triplet", include_str!("report-triplet.toml")),
     ("figure5-contrastive", include_str!("figure5-contrastive.toml")),

@@ -98,10 +98,8 @@ pub fn cross_validate(
             let a = alphabet as u32;
             let own: Vec<ScoredPair> =
                 scored.iter().copied().filter(|p| p.alphabets.0 == a || p.alphabets.1 == a).collect();
-            alphabets.push(AlphabetFigures {
-                name: name.clone(),
-                figures: Figures::of(&own, trained.threshold),
-            });
+            alphabets
+                .push(AlphabetFigures { name: name.clone(), figures: Figures::of(&own, trained.threshold) });
         }
         let fold = Fold { alphabets: names, kept: trained.kept, figures };
         observer.done(&fold);

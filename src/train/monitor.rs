@@ -113,7 +113,11 @@ impl Monitor {
                 r.spread[1],
                 r.length,
                 r.loss_ratio,
-                if r.active.is_some() { ", and mining = \"semi_hard\" in place of \"batch_hard\"" } else { "" }
+                if r.active.is_some() {
+                    ", and mining = \"semi_hard\" in place of \"batch_hard\""
+                } else {
+                    ""
+                }
             ));
         }
         if r.saturated.is_some_and(|share| share > 0.9) {

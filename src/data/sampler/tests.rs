@@ -127,12 +127,15 @@ fn with_the_character_as_the_label_pairs_and_triplets_follow_it() {
         assert_ne!(character(pair.left).0, 1);
     }
     // Different characters of one alphabet are different too.
-    assert!(pairs.batch(100, &mut rng).iter().any(|p| !p.same && character(p.left).0 == character(p.right).0));
+    assert!(
+        pairs.batch(100, &mut rng).iter().any(|p| !p.same && character(p.left).0 == character(p.right).0)
+    );
     for t in TripletSampler::new(&set, &[1], Label::Character).unwrap().batch(1_000, &mut rng) {
         assert_eq!(character(t.anchor), character(t.positive));
         assert_ne!(character(t.anchor), character(t.negative));
     }
-    let error = PairSampler::new(&labelled_set(&[3, 2], 1), &[0, 1], Label::Character).unwrap_err().to_string();
+    let error =
+        PairSampler::new(&labelled_set(&[3, 2], 1), &[0, 1], Label::Character).unwrap_err().to_string();
     let expected = "data: has 0 of the characters to draw from in two drawings or more, expected at least two: a \
                     negative is of another one";
     assert_eq!(error, expected);

@@ -32,7 +32,8 @@ fn split(training: &[usize], held_out: &[usize]) -> Split {
 }
 
 fn evaluate(set: &Dataset, split: &Split, glyphs: usize) -> Result<Evaluation> {
-    let protocol = Protocol { set, split, unseen: None, label: Label::Alphabet, pairs: 1000, glyphs, seed: 2 };
+    let protocol =
+        Protocol { set, split, unseen: None, label: Label::Alphabet, pairs: 1000, glyphs, seed: 2 };
     evaluate_sets(&mut model(false), RULE, &protocol)
 }
 
@@ -60,7 +61,15 @@ fn single_glyphs_keep_the_stored_rule_and_more_of_them_get_their_own() {
 #[test]
 fn the_distances_of_sets_run_through_the_head() {
     let (set, split) = (set(4, 10), split(&[0, 1], &[2, 3]));
-    let protocol = Protocol { set: &set, split: &split, unseen: None, label: Label::Alphabet, pairs: 50, glyphs: 2, seed: 2 };
+    let protocol = Protocol {
+        set: &set,
+        split: &split,
+        unseen: None,
+        label: Label::Alphabet,
+        pairs: 50,
+        glyphs: 2,
+        seed: 2,
+    };
     let evaluation = evaluate_sets(&mut model(true), RULE, &protocol).unwrap();
     // A sigmoid.
     assert!(evaluation.threshold > 0.0 && evaluation.threshold < 1.0);

@@ -1,0 +1,137 @@
+//! The sentences that a training says of itself: every forced failure is named within two epochs, and runs that learn
+//! say nothing.
+
+use twinglyph::data::split::Split;
+use twinglyph::data::synthetic;
+use twinglyph::nn::Model;
+use twinglyph::recipes::{Recipe, built_in};
+use twinglyph::train::{EpochMetrics, Observer, Reading, train};
+use twinglyph::{Error, Result, Tensor};
+
+#[derive(Default)]
+struct Ear {
+    alarms: Vec<String>,
+    readings: Vec<Reading>,
+    losses: Vec<f32>,
+}
+
+impl Observer for Ear {
+    fn step(&mut self, _: usize, _: usize, _: f32) {}
+
+    fn epoch(&mut self, metrics: &EpochMetrics, reading: &Reading) -> Result<()> {
+        self.losses.push(metrics.loss);
+        self.readings.push(reading.clone());
+        Ok(())
+    }
+
+    fn alarm(&mut self, sentence: &str) {
+        self.alarms.push(sentence.into());
+    }
+}
+
+fn recipe(name: &str, settings: &[&str]) -> Recipe {
+    let common = ["steps=25", "validation_pairs=200"];
+    let all: Vec<String> = common.iter().chain(settings).map(|s| s.to_string()).collect();
+    Recipe::parse(name, built_in(name).unwrap(), &all).unwrap()
+}
+
+/// Trains on a few synthetic alphabets; `change` is laid over the first weights.
+fn run(recipe: &Recipe, change: impl Fn(&str, f32) -> f32) -> (Ear, Option<Error>) {
+    let spec = synthetic::Spec { alphabets: 10, characters: 8, drawers: 4, seed: 3 };
+    let set = synthetic::generate(&spec).unwrap();
+    let split = Split::by_alphabet(&set, &[], 1).unwrap();
+    let mut model = Model::<f32>::new(recipe.architecture(), recipe.seed).unwrap();
+    let names: Vec<String> = model.parameters().map(|(parameter, _)| parameter.name.clone()).collect();
+    let values = model.values();
+    let changed = values
+        .iter()
+        .zip(&names)
+        .map(|(tensor, name)| Tensor::from_fn(tensor.dims(), |i| change(name, tensor.values()[i])));
+    model.set_values(changed.collect());
+    let mut ear = Ear::default();
+    let error = train(recipe, model, &set, &split, &mut ear).err();
+    (ear, error)
+}
+
+#[test]
+fn runs_that_learn_raise_no_alarm() {
+    for (name, settings) in [
+        ("report-triplet", &["epochs=3"][..]),
+        ("report-contrastive", &["epochs=3"]),
+        ("figure5-contrastive", &["epochs=3"]),
+        ("figure5-triplet", &["epochs=3"]),
+        ("quickstart", &["epochs=3"]),
+        ("report-triplet", &["epochs=3", "mining=semi_hard", "sample.alphabets=5", "margin=0.5"]),
+        ("quick", &["epochs=3", "sample.alphabets=5", "warmup=10"]),
+        ("characters", &["epochs=3", "sample.alphabets=5", "warmup=10"]),
+    ] {
+        let (ear, error) = run(&recipe(name, settings), |_, value| value);
+        assert!(error.is_none(), "{name} {settings:?}: {error:?}");
+        assert_eq!(ear.alarms, [""; 0], "{name} {settings:?}: {:?}", ear.readings);
+        assert_eq!(ear.readings.len(), 3);
+    }
+}
+
+/// The alarm, or the error of a run that cannot go on, within two epochs.
+#[track_caller]
+fn expect(what: &str, recipe: &Recipe, change: impl Fn(&str, f32) -> f32, words: &[&str]) {
+    let (ear, error) = run(recipe, change);
+    let said = ear.alarms.first().cloned().or(error.map(|error| error.to_string()));
+    let Some(said) = said else {
+        panic!("{what}: no alarm, losses {:?}, readings {:#?}", ear.losses, ear.readings);
+    };
+    assert!(words.iter().any(|word| said.contains(word)), "{what}: {said}");
+    assert!(said.contains("helps"), "{what}: {said} names no remedy");
+    assert!(said.contains("epoch 1") || said.contains("epoch 2"), "{what}: {said} is late");
+}
+
+#[test]
+fn embeddings_in_one_point_are_called_collapsed() {
+    let last = |name: &str, value: f32| if name.starts_with("encoder.8") { 1e-7 * value } else { value };
+    // A step size that does not let them out again.
+    let recipe = |name| recipe(name, &["epochs=2", "learning_rate=1e-9"]);
+    expect("no weights", &recipe("report-triplet"), last, &["collapsed"]);
+    expect("no weights", &recipe("report-contrastive"), last, &["collapsed"]);
+}
+
+#[test]
+fn dead_units_are_called_collapsed() {
+    let dead = |name: &str, value: f32| if name == "encoder.3.bias" { -100.0 } else { value };
+    for name in ["report-triplet", "report-contrastive"] {
+        expect("dead units", &recipe(name, &["epochs=2"]), dead, &["collapsed"]);
+    }
+}
+
+#[test]
+fn a_step_size_that_is_far_too_large_is_called_what_it_does() {
+    let words = ["diverge", "collapsed", "saturated"];
+    for (name, rate) in [
+        ("report-triplet", "learning_rate=10"),
+        ("report-contrastive", "learning_rate=10"),
+        ("figure5-triplet", "learning_rate=10"),
+        ("figure5-contrastive", "learning_rate=100"),
+    ] {
+        expect(name, &recipe(name, &["epochs=2", rate]), |_, value| value, &words);
+    }
+}
+
+#[test]
+fn a_last_activation_far_from_0_is_called_saturated() {
+    let far = |name: &str, value: f32| match name {
+        "encoder.9.weight" => 100.0 * value,
+        _ => value,
+    };
+    expect("tanh", &recipe("figure5-triplet", &["epochs=2", "learning_rate=1e-5"]), far, &["saturated"]);
+}
+
+#[test]
+fn a_head_that_gives_one_answer_is_called_saturated() {
+    let far = |name: &str, value: f32| if name == "head.1.bias" { 60.0 } else { value };
+    expect("head", &recipe("figure5-contrastive", &["epochs=2"]), far, &["saturated"]);
+}
+
+#[test]
+fn weight_decay_that_takes_everything_is_called_collapsed() {
+    let settings = ["epochs=2", "weight_decay=500", "batch=16"];
+    expect("decay", &recipe("report-triplet", &settings), |_, value| value, &["collapsed"]);
+}
