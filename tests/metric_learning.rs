@@ -47,7 +47,7 @@ fn a_model_of_characters_speaks_of_characters() {
     assert!(verdict.get("same_alphabet").is_none());
     assert!((0.0..=1.0).contains(&verdict["probability"].as_f64().unwrap()));
     let text = succeed(temp.path(), &["compare", "run", "a.png", "a.png"]);
-    assert!(text.starts_with("same character: distance 0.0000"), "{text}");
+    assert!(text.starts_with("same character: distance 0.000"), "{text}");
     let result = json(&succeed(temp.path(), &["evaluate", "run", "--pairs", "60", "--json"]));
     assert_eq!(result["sets"].as_array().unwrap().len(), 3);
     // Sets of glyphs are drawings of one character then: there are three.

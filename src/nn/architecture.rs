@@ -23,6 +23,27 @@ pub enum Mode {
     Eval,
 }
 
+impl Mode {
+    /// What chance goes by; 0 where none is left to it.
+    pub fn seed(self) -> u64 {
+        match self {
+            Mode::Train { seed } => seed,
+            Mode::Eval => 0,
+        }
+    }
+
+    /// The same with a seed of its own for a part of the model.
+    fn part(self, i: usize) -> Mode {
+        match self {
+            Mode::Train { seed } => Mode::Train { seed: seed.wrapping_add(i as u64) },
+            Mode::Eval => Mode::Eval,
+        }
+    }
+}
+
+/// Layers' seeds of one tower and of the next are so far apart.
+const TOWER: usize = 1 << 12;
+
 /// Where a parameter's first value comes from, and whether training changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -179,7 +200,7 @@ impl Architecture {
                 x = y;
                 i += layers;
             } else {
-                x = self.encoder[i].apply(tape, x, &parameters[i], mode)?;
+                x = self.encoder[i].apply(tape, x, &parameters[i], mode.part(i))?;
                 i += 1;
             }
         }
@@ -217,7 +238,7 @@ impl Architecture {
         mode: Mode,
     ) -> Result<(Var, Var)> {
         let left = self.encode(tape, parameters, left, mode)?;
-        let right = self.encode(tape, parameters, right, mode)?;
+        let right = self.encode(tape, parameters, right, mode.part(TOWER))?;
         let distance = self.distance(tape, parameters, [left, right], mode)?;
         let loss = self.objective.of_pairs(tape, distance, same)?;
         Ok((loss, distance))
@@ -235,8 +256,8 @@ impl Architecture {
         mode: Mode,
     ) -> Result<(Var, [Var; 3])> {
         let mut embeddings = images;
-        for x in &mut embeddings {
-            *x = self.encode(tape, parameters, *x, mode)?;
+        for (i, x) in embeddings.iter_mut().enumerate() {
+            *x = self.encode(tape, parameters, *x, mode.part(i * TOWER))?;
         }
         let loss = self.objective.of_triplets(tape, embeddings)?;
         Ok((loss, embeddings))
@@ -255,10 +276,6 @@ impl Architecture {
         mode: Mode,
     ) -> Result<BatchLoss> {
         let embeddings = self.encode(tape, parameters, images, mode)?;
-        let seed = match mode {
-            Mode::Train { seed } => seed,
-            Mode::Eval => 0,
-        };
-        self.objective.of_labels(tape, embeddings, labels, seed)
+        self.objective.of_labels(tape, embeddings, labels, mode.seed())
     }
 }

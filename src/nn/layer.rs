@@ -234,13 +234,6 @@ impl Layer {
                 return Ok(y);
             }
             (Layer::Dropout { .. }, Mode::Eval) => return Ok(x),
-            // Its place on the tape tells a use apart from the step's others: another layer, another tower.
-            (Layer::Dropout { rate }, Mode::Train { seed }) => {
-                return tape.apply(
-                    ops::Dropout { rate: *rate, seed: seed.wrapping_add(tape.len() as u64) },
-                    &inputs,
-                );
-            }
             _ => inputs.extend(parameters),
         }
         tape.apply(self.op(mode), &inputs)
@@ -265,7 +258,7 @@ impl Layer {
                 Mode::Eval => Box::new(ops::BatchNormEval { eps }),
             },
             Layer::Flatten {} => Box::new(ops::Flatten),
-            Layer::Dropout { rate } => Box::new(ops::Dropout { rate, seed: 0 }),
+            Layer::Dropout { rate } => Box::new(ops::Dropout { rate, seed: mode.seed() }),
             Layer::L2Normalise {} => Box::new(ops::L2Normalise),
             Layer::Dense { .. } => Box::new(ops::Dense),
         }
