@@ -51,7 +51,7 @@ pub struct Augment {
 
 /// What was drawn for one glyph.
 #[derive(Clone, Debug)]
-pub struct Drawing {
+struct Drawing {
     /// Radians, clockwise on the screen.
     angle: f64,
     /// Factors along x and y.
@@ -87,7 +87,7 @@ impl Augment {
     ///
     /// # Errors
     /// When one is not a number in its range; the message names it, as `augment.rotate`.
-    pub fn check(&self, table: &str) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         let ranges = [
             ("rotate", self.rotate, 180.0, " degrees"),
             ("scale", self.scale, 1.0, ""),
@@ -102,7 +102,7 @@ impl Augment {
         for (key, value, most, unit) in ranges {
             if !(0.0..=most).contains(&value) {
                 let message = format!("expected 0 to {most}{unit}, found {value}");
-                return Err(Error::input(format!("{table}.{key}"), message));
+                return Err(Error::input(format!("augment.{key}"), message));
             }
         }
         Ok(())
@@ -126,11 +126,17 @@ impl Augment {
         out: &mut [f32],
         to: (usize, usize),
     ) {
-        self.draw(rng).write(pixels, from, orientation, out, to);
+        assert!(from.0 * from.1 * to.0 * to.1 > 0, "an image without pixels cannot be drawn");
+        assert_eq!(out.len(), to.0 * to.1, "the drawing's length");
+        let drawing = self.draw(rng);
+        if self.is_none() && orientation == Orientation::default() && from == to {
+            return pixels.write_ink(out);
+        }
+        CANVAS.with_borrow_mut(|canvas| drawing.write(canvas, pixels, from, orientation, out, to));
     }
 
-    /// What to do to a glyph. All is drawn in the same order, so that a key changes nothing of what the others draw.
-    pub fn draw(&self, rng: &mut ChaCha8Rng) -> Drawing {
+    /// Always in the same order, so that a key changes nothing of what the others draw.
+    fn draw(&self, rng: &mut ChaCha8Rng) -> Drawing {
         let mut unit = || f64::from(rng.next_u32()) / 4_294_967_296.0;
         let [angle, wider, higher, shear, right, down, thickness] = [(); 7].map(|()| 2.0 * unit() - 1.0);
         let [erase, area, aspect, top, left] = [(); 5].map(|()| unit());
@@ -153,45 +159,7 @@ impl Augment {
 }
 
 impl Drawing {
-    /// This and another together: turns, shears, shifts and thicknesses are added, factors multiplied.
-    pub fn and(self, other: &Drawing) -> Drawing {
-        Drawing {
-            angle: self.angle + other.angle,
-            scale: [0, 1].map(|i| self.scale[i] * other.scale[i]),
-            shear: self.shear + other.shear,
-            shift: [0, 1].map(|i| self.shift[i] + other.shift[i]),
-            thickness: self.thickness + other.thickness,
-            erased: self.erased.or(other.erased),
-            field: self.field.or_else(|| other.field.clone()),
-        }
-    }
-
-    /// Writes the glyph so drawn; see [`Augment::write`].
-    ///
-    /// # Panics
-    /// When `out` or the glyph is not of its size, or a side is 0.
-    pub fn write(
-        &self,
-        pixels: &Pixels,
-        from: (usize, usize),
-        orientation: Orientation,
-        out: &mut [f32],
-        to: (usize, usize),
-    ) {
-        assert!(from.0 * from.1 * to.0 * to.1 > 0, "an image without pixels cannot be drawn");
-        assert_eq!(out.len(), to.0 * to.1, "the drawing's length");
-        if self.is_none() && orientation == Orientation::default() && from == to {
-            return pixels.write_ink(out);
-        }
-        CANVAS.with_borrow_mut(|canvas| self.write_on(canvas, pixels, from, orientation, out, to));
-    }
-
-    fn is_none(&self) -> bool {
-        let moved = [self.angle, self.shear, self.shift[0], self.shift[1], self.thickness];
-        moved == [0.0; 5] && self.scale == [1.0; 2] && self.erased.is_none() && self.field.is_none()
-    }
-
-    fn write_on(
+    fn write(
         &self,
         canvas: &mut Canvas,
         pixels: &Pixels,

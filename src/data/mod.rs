@@ -19,7 +19,7 @@ pub mod synthetic;
 mod testing;
 pub mod writer;
 
-pub use augment::{Augment, Drawing};
+pub use augment::Augment;
 pub use dataset::{Alphabet, Dataset, Glyph, Pixels};
 pub use omniglot::{LoadOptions, SIZE as GLYPH_SIZE};
 pub use orientation::Orientation;

@@ -1,9 +1,10 @@
 //! Glyphs written as a model's images: scaled to its size, as they are or augmented, in equal channels.
 
 use super::Pixels;
-use super::augment::Drawing;
+use super::augment::Augment;
 use super::orientation::Orientation;
 use super::scale::AreaScale;
+use crate::random::ChaCha8Rng;
 
 /// Writes glyphs of one size as images (C, H, W); ink is 1, paper 0.
 #[derive(Clone, Debug)]
@@ -25,9 +26,16 @@ impl Writer {
         self.channels(image, |ink| self.scale.write_glyph(pixels, ink));
     }
 
-    /// The glyph turned, and changed as was drawn.
-    pub fn drawn(&self, pixels: &Pixels, drawing: &Drawing, orientation: Orientation, image: &mut [f32]) {
-        self.channels(image, |ink| drawing.write(pixels, self.from, orientation, ink, self.to));
+    /// The glyph turned, and changed as chance has it.
+    pub fn augmented(
+        &self,
+        pixels: &Pixels,
+        augment: &Augment,
+        orientation: Orientation,
+        rng: &mut ChaCha8Rng,
+        image: &mut [f32],
+    ) {
+        self.channels(image, |ink| augment.write(pixels, self.from, orientation, rng, ink, self.to));
     }
 
     /// The first channel by `write`, the others equal to it.

@@ -37,8 +37,8 @@ pub fn embed<'a>(
     let embeddings = model.embed(count * views, |i, image| match i % views {
         0 => writer.plain(glyph(i / views), image),
         view => {
-            let drawing = VIEWS.draw(&mut rng(SEED, view as u64));
-            writer.drawn(glyph(i / views), &drawing, Orientation::default(), image);
+            let (pixels, mut rng) = (glyph(i / views), rng(SEED, view as u64));
+            writer.augmented(pixels, &VIEWS, Orientation::ALL[0], &mut rng, image);
         }
     })?;
     if views == 1 {

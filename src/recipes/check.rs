@@ -61,8 +61,7 @@ impl Recipe {
         if ![1, 4, 8].contains(&self.orientations) {
             return refuse("orientations", &format!("1, 4 or 8, found {}", self.orientations));
         }
-        self.augment.check("augment")?;
-        self.style.check("style")?;
+        self.augment.check()?;
         self.check_objective()?;
         if self.seed > i64::MAX as u64 || self.synthetic.seed > i64::MAX as u64 {
             return refuse("seed", "at most 9223372036854775807, TOML's largest number");

@@ -87,8 +87,6 @@ pub struct Recipe {
     pub sample: Shares,
     /// How each drawing is changed before it is learned from.
     pub augment: Augment,
-    /// How each alphabet of a batch of labels is changed, all its glyphs alike, on top of that: a style for a new alphabet.
-    pub style: Augment,
     /// The synthetic alphabets.
     pub synthetic: Synthetic,
     /// The encoder's layers, first to last.
@@ -153,7 +151,6 @@ impl Default for Recipe {
             data: Vec::new(),
             sample: Shares::default(),
             augment: Augment::default(),
-            style: Augment::default(),
             synthetic: Synthetic::default(),
             encoder: vec![
                 conv(16),

@@ -46,17 +46,13 @@ pub(super) struct Images<'a> {
     set: &'a Dataset,
     writer: Writer,
     augment: Augment,
-    style: Augment,
     /// Whether every drawing is written as it is.
     plain: bool,
     seed: u64,
 }
 
-/// The augmentation's streams of chance: one for each sample of each step, one for each alphabet of each step.
+/// The augmentation's streams of chance: one for each sample of each step.
 const AUGMENT: u64 = 1 << 63;
-const STYLE: u64 = 1 << 62;
-/// More alphabets than a batch can have.
-const CLASSES: u64 = 1 << 20;
 
 impl Sampler {
     pub(super) fn new(recipe: &Recipe, set: &Dataset, alphabets: &[usize]) -> Result<Sampler> {
@@ -85,21 +81,13 @@ impl<'a> Images<'a> {
             set,
             writer: Writer::new(set.size(), input),
             augment: recipe.augment,
-            style: recipe.style,
-            plain: recipe.augment.is_none() && recipe.style.is_none() && recipe.orientations == 1,
+            plain: recipe.augment.is_none() && recipe.orientations == 1,
             seed: recipe.seed,
         }
     }
 
-    /// The images of glyphs as a constant (N, C, H, W). `first` numbers the first of them among all of the run, and
-    /// `style(i)` the style that glyph i shares with others, where it does.
-    fn put(
-        &self,
-        model: &mut Model<f32>,
-        glyphs: &[(usize, Orientation)],
-        first: u64,
-        style: impl Fn(usize) -> Option<u64> + Sync,
-    ) -> Var {
+    /// The images of glyphs as a constant (N, C, H, W). `first` numbers the first of them among all of the run.
+    fn put(&self, model: &mut Model<f32>, glyphs: &[(usize, Orientation)], first: u64) -> Var {
         let [c, h, w] = model.architecture().input;
         model.tape_mut().constant_with([glyphs.len(), c, h, w], |values| {
             values.par_chunks_mut(c * h * w).zip(glyphs).enumerate().for_each(
@@ -108,12 +96,8 @@ impl<'a> Images<'a> {
                     if self.plain {
                         self.writer.plain(pixels, image);
                     } else {
-                        let mut drawing =
-                            self.augment.draw(&mut rng(self.seed, AUGMENT | (first + i as u64)));
-                        if let Some(style) = style(i) {
-                            drawing = drawing.and(&self.style.draw(&mut rng(self.seed, STYLE | style)));
-                        }
-                        self.writer.drawn(pixels, &drawing, orientation, image);
+                        let mut rng = rng(self.seed, AUGMENT | (first + i as u64));
+                        self.writer.augmented(pixels, &self.augment, orientation, &mut rng, image);
                     }
                 },
             );
@@ -155,7 +139,7 @@ impl Batch {
                 let sides = [0, 1].map(|side| {
                     let glyphs: Vec<_> =
                         pairs.iter().map(|pair| upright([pair.left, pair.right][side])).collect();
-                    images.put(model, &glyphs, first + (side * pairs.len()) as u64, |_| None)
+                    images.put(model, &glyphs, first + (side * pairs.len()) as u64)
                 });
                 let labels = model.tape_mut().constant_with([pairs.len(), 1], |values| {
                     for (value, pair) in values.iter_mut().zip(pairs) {
@@ -172,7 +156,7 @@ impl Batch {
                 let sides = [0, 1, 2].map(|side| {
                     let glyph = |t: &Triplet| upright([t.anchor, t.positive, t.negative][side]);
                     let glyphs: Vec<_> = triplets.iter().map(glyph).collect();
-                    images.put(model, &glyphs, first + (side * triplets.len()) as u64, |_| None)
+                    images.put(model, &glyphs, first + (side * triplets.len()) as u64)
                 });
                 let (loss, embeddings) = model.triplet_loss(sides, mode)?;
                 let tape = model.tape();
@@ -191,8 +175,7 @@ impl Batch {
             }
             Batch::Labels(drawn) => {
                 let glyphs: Vec<_> = drawn.iter().map(|d| (d.glyph, d.orientation)).collect();
-                let style = |i: usize| Some(step * CLASSES + u64::from(drawn[i].alphabet));
-                let var = images.put(model, &glyphs, step * drawn.len() as u64, style);
+                let var = images.put(model, &glyphs, step * drawn.len() as u64);
                 let labels = labels(drawn, by_character);
                 let loss = model.labels_loss(var, [&labels[0], &labels[1]], mode)?;
                 let tape = model.tape();

@@ -49,7 +49,7 @@ fn ink(pixels: &Pixels, size: Size) -> Vec<f32> {
 
 fn written(drawing: &Drawing, pixels: &Pixels, from: Size, orientation: Orientation, to: Size) -> Vec<f32> {
     let mut out = vec![9.0; to.0 * to.1];
-    drawing.write_on(&mut Canvas::new(), pixels, from, orientation, &mut out, to);
+    drawing.write(&mut Canvas::new(), pixels, from, orientation, &mut out, to);
     out
 }
 
@@ -162,7 +162,7 @@ fn memory_of_one_glyph_does_not_show_in_the_next() {
         for to in [size, (9, 9), (52, 52)] {
             let drawing = TYPICAL.draw(&mut rng(2, 0));
             let mut out = vec![9.0; to.0 * to.1];
-            drawing.write_on(&mut canvas, &pixels, size, Orientation::ALL[5], &mut out, to);
+            drawing.write(&mut canvas, &pixels, size, Orientation::ALL[5], &mut out, to);
             assert_eq!(out, written(&drawing, &pixels, size, Orientation::ALL[5], to));
             assert!(out.iter().all(|v| (0.0..=1.0 + 1e-5).contains(v)));
         }
@@ -362,14 +362,9 @@ fn an_elastic_field_is_bounded_smooth_and_not_nothing() {
 
 #[test]
 fn values_that_cannot_work_are_refused_by_name() {
-    let error = |augment: Augment| augment.check("augment").unwrap_err().to_string();
+    let error = |augment: Augment| augment.check().unwrap_err().to_string();
     let none = Augment::default();
-    assert!(
-        none.is_none()
-            && none.check("augment").is_ok()
-            && TYPICAL.check("augment").is_ok()
-            && !TYPICAL.is_none()
-    );
+    assert!(none.is_none() && none.check().is_ok() && TYPICAL.check().is_ok() && !TYPICAL.is_none());
     assert_eq!(
         error(Augment { rotate: -1.0, ..none }),
         "augment.rotate: expected 0 to 180 degrees, found -1"
