@@ -166,7 +166,6 @@ fn keys_that_cannot_work_together_are_refused_with_a_sentence() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(sentence), "{settings:?}: {said}");
         assert!(!said.contains("panicked") && said.lines().count() == 1, "{settings:?}: {said}");
-        assert!(!temp.path().join("run/model.safetensors").exists());
-        let _ = fs::remove_dir_all(temp.path().join("run"));
+        assert!(!temp.path().join("run").exists(), "{settings:?}");
     }
 }

@@ -1,14 +1,11 @@
 //! `twinglyph cross-validate`: how well a recipe teaches alphabets that it has not seen, and how sure that is.
 
 use super::output::{note, print, print_json};
-use super::train::recipe_name;
-use crate::recipes::DEFAULT;
-use crate::run::config::{absolute, load_recipe};
+use super::recipe_arguments::RecipeArguments;
 use crate::run::trained::load_data;
 use crate::train::cross_validation::{CrossValidation, Figures, Fold, FoldObserver, cross_validate};
 use crate::train::{EpochMetrics, Observer, Reading};
 use crate::{Error, Result};
-use std::path::PathBuf;
 use std::time::Instant;
 
 /// Train a recipe fold by fold and measure each fold's alphabets by a model that has not seen them.
@@ -20,64 +17,36 @@ use std::time::Instant;
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Arguments {
-    /// A built-in recipe (see `twinglyph recipes`) or a FILE.toml.
-    #[arg(long, default_value = DEFAULT, value_name = "NAME|FILE.toml")]
-    recipe: String,
-    /// Omniglot, as a folder or a zip; synthetic alphabets unless given.
-    #[arg(long, value_name = "PATH")]
-    data: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) recipe: RecipeArguments,
     /// Parts that the alphabets are dealt to; each is measured once.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=1000))]
     folds: u32,
     /// Pairs drawn from each fold, half of them of one label.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
     pairs: u32,
-    /// Epochs, in place of the recipe's.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    epochs: Option<u32>,
-    /// Seed, in place of the recipe's; it also deals the alphabets.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: Option<u64>,
-    /// Threads; all cores unless given. The result does not depend on it.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(super) threads: Option<u16>,
-    /// Set a key of the recipe, for example --set learning_rate=3e-4.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Show no progress.
-    #[arg(long)]
-    quiet: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
-    let mut recipe = load_recipe(&arguments.recipe, &arguments.set)?;
-    if let Some(epochs) = arguments.epochs {
-        recipe.epochs = epochs as usize;
-    }
-    if let Some(seed) = arguments.seed {
-        recipe.seed = seed;
-    }
+    let recipe = arguments.recipe.resolve()?;
     if !recipe.hold_out.is_empty() {
         return Err(Error::usage(format!(
             "--recipe {}: expected no hold_out, since the folds decide which alphabets are held out",
-            arguments.recipe
+            arguments.recipe.recipe
         )));
     }
-    if !arguments.data.is_empty() {
-        recipe.data = arguments.data.clone();
-    }
-    absolute(&mut recipe.data)?;
-    let set = load_data(&recipe, arguments.quiet)?;
+    let quiet = arguments.recipe.quiet;
+    let set = load_data(&recipe, quiet)?;
     let folds = arguments.folds as usize;
-    let mut progress = Progress { quiet: arguments.quiet, folds, fold: 0, started: Instant::now() };
+    let mut progress = Progress { quiet, folds, fold: 0, started: Instant::now() };
     let result = cross_validate(&recipe, &set, folds, arguments.pairs as usize, &mut progress)?;
     if arguments.json {
         return print_json(&result);
     }
-    print(table(&recipe_name(&arguments.recipe), &result).trim_end())
+    print(table(&arguments.recipe.name(), &result).trim_end())
 }
 
 fn table(name: &str, result: &CrossValidation) -> String {

@@ -8,6 +8,7 @@ mod gradcheck;
 mod one_shot;
 mod output;
 mod profile;
+mod recipe_arguments;
 mod recipes;
 mod summary;
 mod train;
@@ -41,8 +42,8 @@ impl Command {
     /// What `--threads` says.
     fn threads(&self) -> Option<u16> {
         match self {
-            Command::Train(arguments) => arguments.threads,
-            Command::CrossValidate(arguments) => arguments.threads,
+            Command::Train(arguments) => arguments.recipe.threads,
+            Command::CrossValidate(arguments) => arguments.recipe.threads,
             Command::Bench(arguments) => arguments.threads,
             _ => None,
         }

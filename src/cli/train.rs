@@ -1,17 +1,17 @@
 //! `twinglyph train`: trains a model and shows what it learned.
 
 use super::output::{note, print};
+use super::recipe_arguments::RecipeArguments;
 use crate::Result;
 use crate::data::split::Split;
 use crate::evaluate::calibration::Rule;
 use crate::evaluate::metrics::Evaluation;
 use crate::evaluate::protocol::{Protocol, evaluate_sets};
-use crate::recipes::{DEFAULT, Recipe};
-use crate::run::config::{absolute, load_recipe};
+use crate::recipes::Recipe;
 use crate::run::directory::RunDirectory;
 use crate::run::plots;
 use crate::run::trained::{initial_model, load_data, model_file};
-use crate::train::{EpochMetrics, Observer, Reading, train};
+use crate::train::{EpochMetrics, Observer, Reading, check, train};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -24,12 +24,8 @@ use twinglyph_kernels::simd::Level;
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Arguments {
-    /// A built-in recipe (see `twinglyph recipes`) or a FILE.toml.
-    #[arg(long, default_value = DEFAULT, value_name = "NAME|FILE.toml")]
-    recipe: String,
-    /// Omniglot, as a folder or a zip; synthetic alphabets unless given.
-    #[arg(long, value_name = "PATH")]
-    data: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) recipe: RecipeArguments,
     /// An alphabet to hold out from training; chosen by the seed unless given.
     #[arg(long, value_name = "ALPHABET")]
     hold_out: Vec<String>,
@@ -39,41 +35,32 @@ pub(super) struct Arguments {
     /// The run directory; runs/RECIPE-N unless given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Epochs, in place of the recipe's.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    epochs: Option<u32>,
-    /// Seed, in place of the recipe's: one seed, one model, bit for bit.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: Option<u64>,
-    /// Threads; all cores unless given. The result does not depend on it.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(super) threads: Option<u16>,
-    /// Set a key of the recipe, for example --set learning_rate=3e-4.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Show no progress.
-    #[arg(long)]
-    quiet: bool,
 }
 
 /// Pairs from each set for the closing figures.
 const CLOSING_PAIRS: usize = 10_000;
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
-    let recipe = resolve(&arguments)?;
-    let set = load_data(&recipe, arguments.quiet)?;
+    let mut recipe = arguments.recipe.resolve()?;
+    if !arguments.hold_out.is_empty() {
+        recipe.hold_out = arguments.hold_out.clone();
+    }
+    let (name, quiet) = (arguments.recipe.name(), arguments.recipe.quiet);
+    let set = load_data(&recipe, quiet)?;
     let split = Split::by_alphabet(&set, &recipe.hold_out, recipe.seed)?;
+    // What cannot be trained leaves no directory behind.
+    check(&recipe, &set, &split)?;
     let model = initial_model(&recipe, arguments.init.as_deref())?;
     let directory = match &arguments.out {
         Some(path) => RunDirectory::create(path)?,
-        None => RunDirectory::next(Path::new("runs"), &recipe_name(&arguments.recipe))?,
+        None => RunDirectory::next(Path::new("runs"), &name)?,
     };
     directory.write_config(&recipe.to_toml())?;
-    if !arguments.quiet {
+    if !quiet {
         let source = if recipe.data.is_empty() { "synthetic" } else { "given" };
         note(format_args!(
             "Training {} on {} glyphs of {} {source} alphabets, {} more held out; {} threads, {}; to {}",
-            recipe_name(&arguments.recipe),
+            name,
             split.training.iter().map(|&a| set.alphabet_range(a).len()).sum::<usize>(),
             split.training.len(),
             split.held_out.len(),
@@ -82,7 +69,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
             directory.path().display(),
         ));
     }
-    let mut progress = Progress::new(&recipe, &directory, arguments.quiet);
+    let mut progress = Progress::new(&recipe, &directory, quiet);
     let mut trained = train(&recipe, model, &set, &split, &mut progress)?;
     let names = |alphabets: &[usize]| alphabets.iter().map(|&a| set.alphabets()[a].name.clone()).collect();
     let (training, held_out) = (names(&split.training), names(&split.held_out));
@@ -93,38 +80,11 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         Protocol { set: &set, split: &split, unseen: None, label: recipe.label, pairs, glyphs: 1, seed };
     let evaluation = evaluate_sets(&mut trained.model, rule, &protocol)?;
     write_pictures(&directory, &trained.history, &evaluation)?;
-    if !arguments.quiet && recipe.keep_best {
+    if !quiet && recipe.keep_best {
         note(format_args!("Kept the weights of epoch {}, the best on the held-out alphabets.", trained.kept));
     }
     print(evaluation.to_string().trim_end())?;
     print(format_args!("Model, metrics and pictures: {}", directory.path().display()))
-}
-
-/// The recipe with every flag laid over it.
-fn resolve(arguments: &Arguments) -> Result<Recipe> {
-    let mut recipe = load_recipe(&arguments.recipe, &arguments.set)?;
-    if let Some(epochs) = arguments.epochs {
-        recipe.epochs = epochs as usize;
-    }
-    if let Some(seed) = arguments.seed {
-        recipe.seed = seed;
-    }
-    if !arguments.hold_out.is_empty() {
-        recipe.hold_out = arguments.hold_out.clone();
-    }
-    if !arguments.data.is_empty() {
-        recipe.data = arguments.data.clone();
-    }
-    // A run is evaluated from wherever the user stands later.
-    absolute(&mut recipe.data)?;
-    Ok(recipe)
-}
-
-/// `my` for `folder/my.toml`.
-pub(super) fn recipe_name(recipe: &str) -> String {
-    Path::new(recipe)
-        .file_name()
-        .map_or(recipe.into(), |name| name.to_string_lossy().trim_end_matches(".toml").into())
 }
 
 fn write_pictures(directory: &RunDirectory, history: &[EpochMetrics], evaluation: &Evaluation) -> Result<()> {

@@ -2,7 +2,6 @@
 
 use crate::recipes::{Recipe, built_in};
 use crate::{Error, Result};
-use std::path::PathBuf;
 
 /// A built-in recipe by name, or a file's (anything that ends in `.toml`), with `KEY=VALUE` settings laid over it.
 ///
@@ -15,15 +14,4 @@ pub fn load_recipe(name: &str, settings: &[String]) -> Result<Recipe> {
     } else {
         Recipe::parse(name, built_in(name)?, settings)
     }
-}
-
-/// Makes the paths independent of the folder that the user stands in.
-///
-/// # Errors
-/// When the current folder cannot be told.
-pub fn absolute(paths: &mut [PathBuf]) -> Result<()> {
-    for path in paths {
-        *path = std::path::absolute(&path).map_err(|error| Error::io(&path, error))?;
-    }
-    Ok(())
 }

@@ -74,6 +74,15 @@ pub struct Trained {
 /// Streams of chance of a run; stream 0 draws the first weights.
 const BATCHES: u64 = 1;
 
+/// Whether [`train`] can draw its batches from the alphabets of a split.
+///
+/// # Errors
+/// When an alphabet has too few glyphs, or there are too few alphabets for a batch.
+pub fn check(recipe: &Recipe, set: &Dataset, split: &Split) -> Result<()> {
+    Sampler::new(recipe, set, &split.training)?;
+    Validation::new(recipe, set, &split.held_out).map(|_| ())
+}
+
 /// Trains `model` by a recipe on the training alphabets of a split.
 ///
 /// # Errors

@@ -1,0 +1,59 @@
+//! What `train` and `cross-validate` take in common: a recipe and what is laid over it.
+
+use crate::recipes::{DEFAULT, Recipe};
+use crate::run::config::load_recipe;
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+pub(super) struct RecipeArguments {
+    /// A built-in recipe (see `twinglyph recipes`) or a FILE.toml.
+    #[arg(long, default_value = DEFAULT, value_name = "NAME|FILE.toml")]
+    pub(super) recipe: String,
+    /// Omniglot, as a folder or a zip; synthetic alphabets unless given.
+    #[arg(long, value_name = "PATH")]
+    data: Vec<PathBuf>,
+    /// Epochs, in place of the recipe's.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    epochs: Option<u32>,
+    /// Seed, in place of the recipe's: one seed, one result, bit for bit.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+    /// Threads; all cores unless given. The result does not depend on it.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) threads: Option<u16>,
+    /// Set a key of the recipe, for example --set learning_rate=3e-4.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Show no progress.
+    #[arg(long)]
+    pub(super) quiet: bool,
+}
+
+impl RecipeArguments {
+    /// The recipe with every flag laid over it.
+    pub(super) fn resolve(&self) -> Result<Recipe> {
+        let mut recipe = load_recipe(&self.recipe, &self.set)?;
+        if let Some(epochs) = self.epochs {
+            recipe.epochs = epochs as usize;
+        }
+        if let Some(seed) = self.seed {
+            recipe.seed = seed;
+        }
+        if !self.data.is_empty() {
+            recipe.data = self.data.clone();
+        }
+        // A run is evaluated from wherever the user stands later.
+        for path in &mut recipe.data {
+            *path = std::path::absolute(&path).map_err(|error| Error::io(&path, error))?;
+        }
+        Ok(recipe)
+    }
+
+    /// `my` for `folder/my.toml`.
+    pub(super) fn name(&self) -> String {
+        Path::new(&self.recipe)
+            .file_name()
+            .map_or(self.recipe.clone(), |name| name.to_string_lossy().trim_end_matches(".toml").into())
+    }
+}
