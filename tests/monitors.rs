@@ -132,6 +132,6 @@ fn a_head_that_gives_one_answer_is_called_saturated() {
 
 #[test]
 fn weight_decay_that_takes_everything_is_called_collapsed() {
-    let settings = ["epochs=2", "weight_decay=500", "batch=16"];
+    let settings = ["epochs=2", "weight_decay=2000", "batch=16"];
     expect("decay", &recipe("report-triplet", &settings), |_, value| value, &["collapsed"]);
 }

@@ -44,6 +44,7 @@ pub(super) struct Monitor {
     baseline: f64,
     has_bounded_end: bool,
     has_head: bool,
+    has_mining: bool,
     first: Option<f64>,
     alarmed: bool,
 }
@@ -55,6 +56,7 @@ impl Monitor {
             baseline: baseline(&objective, recipe.sample)?,
             has_bounded_end: matches!(recipe.encoder.last(), Some(Layer::Tanh {} | Layer::Sigmoid {})),
             has_head: recipe.head,
+            has_mining: recipe.mining.is_some(),
             first: None,
             alarmed: false,
         })
@@ -103,6 +105,13 @@ impl Monitor {
 
     fn sentence(&self, r: &Reading, first: f64) -> Option<String> {
         let learned_nothing = r.loss_ratio > 0.98;
+        if r.loss_ratio > 3.0 || (r.loss_ratio > 1.5 && r.loss_ratio > 1.2 * first) {
+            return Some(format!(
+                "the training diverges: the loss is {:.1} times what a model scores that has learned nothing, after {first:.1} \
+                 times in the first epoch; a lower learning_rate, a warmup or a clip_norm usually helps",
+                r.loss_ratio
+            ));
+        }
         // sqrt(F) times the mean deviation is about the distance of an embedding from their middle.
         let share = r.spread[1] / r.length.max(1e-30);
         if r.length < 1e-6 || share < 1e-3 || (learned_nothing && r.distance[1] < 1e-2 * r.length.max(1.0)) {
@@ -113,11 +122,7 @@ impl Monitor {
                 r.spread[1],
                 r.length,
                 r.loss_ratio,
-                if r.active.is_some() {
-                    ", and mining = \"semi_hard\" in place of \"batch_hard\""
-                } else {
-                    ""
-                }
+                if self.has_mining { ", and mining = \"semi_hard\" in place of \"batch_hard\"" } else { "" }
             ));
         }
         if r.saturated.is_some_and(|share| share > 0.9) {
@@ -132,13 +137,6 @@ impl Monitor {
                 "the head is saturated: it answers {:.4} for every pair; a lower learning_rate or another seed usually \
                  helps",
                 r.distance[0]
-            ));
-        }
-        if r.loss_ratio > 1.5 && r.loss_ratio > 1.2 * first {
-            return Some(format!(
-                "the training diverges: the loss has grown from {first:.2} to {:.2} of what a model scores that has \
-                 learned nothing; a lower learning_rate, a warmup or a clip_norm usually helps",
-                r.loss_ratio
             ));
         }
         let dead = r.gradients.iter().all(|(_, norm)| *norm < 1e-7);
