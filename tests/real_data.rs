@@ -20,6 +20,8 @@ fn a_few_steps_on_omniglot_learn_something_and_evaluate() {
         "--set",
         "steps=60",
         "--set",
+        "learning_rate=1e-3",
+        "--set",
         "validation_pairs=600",
         "--out",
         "run",

@@ -105,7 +105,7 @@ impl Monitor {
 
     fn sentence(&self, r: &Reading, first: f64) -> Option<String> {
         let learned_nothing = r.loss_ratio > 0.98;
-        if r.loss_ratio > 3.0 || (r.loss_ratio > 1.5 && r.loss_ratio > 1.2 * first) {
+        if r.loss_ratio > 100.0 || (r.loss_ratio > 1.5 && r.loss_ratio > 1.2 * first) {
             return Some(format!(
                 "the training diverges: the loss is {:.1} times what a model scores that has learned nothing, after {first:.1} \
                  times in the first epoch; a lower learning_rate, a warmup or a clip_norm usually helps",
