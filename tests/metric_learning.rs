@@ -149,6 +149,7 @@ fn keys_that_cannot_work_together_are_refused_with_a_sentence() {
         ),
         (&["label=drawer"], "label"),
         (&["orientations=2"], "orientations: expected 1, 4 or 8, found 2"),
+        (&["loss=triplet", "character_weight=0"], "orientations: expected 1 with this loss"),
         (&["ema=1"], "ema: expected at least 0 and below 1, found 1"),
         (&["temperature=0"], "temperature: expected a number above 0, found 0"),
         (&["weight_decay=-1"], "weight_decay: expected a number of at least 0, found -1"),

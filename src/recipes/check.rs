@@ -87,6 +87,9 @@ impl Recipe {
                     "0 with this loss, which does not learn from batches of labels",
                 );
             }
+            if self.orientations != 1 {
+                return refuse("orientations", "1 with this loss: only batches of labels turn alphabets");
+            }
             return Ok(());
         }
         if self.sample.glyphs() > 65_536 {
