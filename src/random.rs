@@ -28,6 +28,18 @@ pub fn below(rng: &mut impl Rng, n: u32) -> u32 {
     }
 }
 
+/// `k` different numbers of `0..n` (all, where there are fewer), every order equally likely: the first `k` steps of a
+/// Fisher-Yates shuffle.
+pub fn choose(rng: &mut impl Rng, n: usize, k: usize) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..n).collect();
+    for i in 0..k.min(n) {
+        let j = i + below(rng, (n - i) as u32) as usize;
+        all.swap(i, j);
+    }
+    all.truncate(k);
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use super::Dataset;
 use super::orientation::Orientation;
 use super::sampler::{Label, check_alphabets};
-use crate::random::below;
+use crate::random;
 use crate::{Error, Result};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -136,17 +136,11 @@ impl BatchSampler {
     }
 }
 
-/// `k` of the numbers `0..n`, each once before any is there twice: the first steps of Fisher-Yates shuffles.
+/// `k` of the numbers `0..n`, each once before any is there twice.
 fn choose(rng: &mut impl Rng, n: usize, k: usize) -> Vec<usize> {
-    let mut chosen = Vec::with_capacity(k);
+    let mut chosen = random::choose(rng, n, k);
     while chosen.len() < k {
-        let mut all: Vec<usize> = (0..n).collect();
-        let take = n.min(k - chosen.len());
-        for i in 0..take {
-            let j = i + below(rng, (n - i) as u32) as usize;
-            all.swap(i, j);
-        }
-        chosen.extend_from_slice(&all[..take]);
+        chosen.extend(random::choose(rng, n, k - chosen.len()));
     }
     chosen
 }

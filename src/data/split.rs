@@ -77,7 +77,7 @@ impl Split {
                 2 * MIN_SIDE
             )));
         }
-        let order = shuffled(count, count, seed);
+        let order = random::choose(&mut random::rng(seed, STREAM), count, count);
         let part = |fold: usize| {
             let mut part: Vec<usize> = order.iter().copied().skip(fold).step_by(folds).collect();
             part.sort_unstable();
@@ -124,21 +124,9 @@ fn holding(count: usize) -> usize {
 
 /// `k` of the numbers `0..n`, sorted.
 fn choose(n: usize, k: usize, seed: u64) -> Vec<usize> {
-    let mut chosen = shuffled(n, k, seed);
+    let mut chosen = random::choose(&mut random::rng(seed, STREAM), n, k);
     chosen.sort_unstable();
     chosen
-}
-
-/// `k` of the numbers `0..n`: the first `k` steps of a Fisher-Yates shuffle.
-fn shuffled(n: usize, k: usize, seed: u64) -> Vec<usize> {
-    let mut rng = random::rng(seed, STREAM);
-    let mut all: Vec<usize> = (0..n).collect();
-    for i in 0..k.min(n) {
-        let j = i + random::below(&mut rng, (n - i) as u32) as usize;
-        all.swap(i, j);
-    }
-    all.truncate(k);
-    all
 }
 
 /// The alphabets of these names, sorted, each once.

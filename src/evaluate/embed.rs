@@ -44,24 +44,22 @@ pub fn embed<'a>(
     if views == 1 {
         return Ok(embeddings);
     }
-    mean_rows(&embeddings, views, model.architecture().normalises())
+    let (width, normalise) = (embeddings.dims()[1], model.architecture().normalises());
+    let views = embeddings.values().chunks(views * width);
+    let means = views.flat_map(|rows| mean(rows.chunks(width), width, normalise)).collect();
+    Tensor::new([count, width], means)
 }
 
-/// The mean of every `of` rows that follow each other, brought to length 1 if `normalise`.
-///
-/// # Errors
-/// When the rows do not come in groups of `of`.
-pub fn mean_rows(embeddings: &Tensor<f32>, of: usize, normalise: bool) -> Result<Tensor<f32>> {
-    let width = embeddings.dims()[1];
-    let mut means = Vec::with_capacity(embeddings.values().len() / of);
-    for rows in embeddings.values().chunks(of * width) {
-        let mut mean: Vec<f32> =
-            (0..width).map(|f| rows.iter().skip(f).step_by(width).sum::<f32>() / of as f32).collect();
-        if normalise {
-            let length = mean.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
-            mean.iter_mut().for_each(|x| *x /= length);
-        }
-        means.extend(mean);
+/// The mean of embeddings, summed in f64; of length 1 where `normalise`.
+pub(super) fn mean<'a>(rows: impl Iterator<Item = &'a [f32]>, width: usize, normalise: bool) -> Vec<f32> {
+    let mut sums = vec![0.0f64; width];
+    let mut count = 0;
+    for row in rows {
+        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+        count += 1;
     }
-    Tensor::new([embeddings.dims()[0] / of, width], means)
+    let length = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();
+    // Opposite embeddings have no direction in common; their mean stays 0.
+    let divisor = if normalise && length > 0.0 { length } else { f64::from(count.max(1)) };
+    sums.iter().map(|sum| (sum / divisor) as f32).collect()
 }

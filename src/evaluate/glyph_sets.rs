@@ -8,7 +8,7 @@
 //! What differs from glyph to glyph of an alphabet averages out in a mean, and what they have in common stays (as in
 //! the class means of Snell, Swersky and Zemel 2017, "Prototypical networks for few-shot learning").
 
-use super::embed::embed;
+use super::embed::{embed, mean};
 use super::metrics::ScoredPair;
 use crate::data::Dataset;
 use crate::data::sampler::Label;
@@ -137,20 +137,6 @@ fn shuffled<'a>(glyphs: &'a mut [usize], k: usize, rng: &mut ChaCha8Rng) -> &'a 
         glyphs.swap(i, j);
     }
     &glyphs[..k]
-}
-
-/// The mean of embeddings, summed in f64; of length 1 where `normalised`.
-fn mean<'a>(rows: impl Iterator<Item = &'a [f32]>, width: usize, normalised: bool) -> Vec<f32> {
-    let mut sums = vec![0.0f64; width];
-    let mut count = 0;
-    for row in rows {
-        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
-        count += 1;
-    }
-    let length = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();
-    // Opposite embeddings have no direction in common; their mean stays 0.
-    let divisor = if normalised && length > 0.0 { length } else { f64::from(count.max(1)) };
-    sums.iter().map(|sum| (sum / divisor) as f32).collect()
 }
 
 #[cfg(test)]
