@@ -28,7 +28,7 @@ const fn square(
 }
 
 /// The one table: the convolutions of both encoders, and what other encoders have.
-pub const GEOMETRIES: [(&str, Geometry); 12] = [
+pub const GEOMETRIES: [(&str, Geometry); 14] = [
     ("report conv 1", square(8, (3, 105), (16, 3), 1, 0)),
     ("report conv 2", square(8, (16, 51), (32, 3), 1, 0)),
     ("figure5 conv 1", square(8, (3, 105), (4, 5), 1, 0)),
@@ -36,6 +36,8 @@ pub const GEOMETRIES: [(&str, Geometry); 12] = [
     ("report conv 1, grey", square(8, (1, 105), (16, 3), 1, 0)),
     ("64 channels 26 px 3x3", square(8, (64, 26), (64, 3), 1, 1)),
     ("128 channels 13 px 3x3", square(8, (128, 13), (128, 3), 1, 1)),
+    ("64 to 128 channels 26 px 3x3", square(8, (64, 26), (128, 3), 1, 1)),
+    ("128 to 256 channels 6 px 3x3", square(64, (128, 6), (256, 3), 1, 1)),
     ("32 channels 52 px 3x3 stride 2", square(8, (32, 52), (64, 3), 2, 1)),
     ("64 channels 28 px 1x1", square(8, (64, 28), (128, 1), 1, 0)),
     ("3 channels 224 px 7x7 stride 2", square(2, (3, 224), (32, 7), 2, 3)),

@@ -1,8 +1,9 @@
-//! The two products under convolution and dense layers, in register tiles.
+//! The products under convolution and dense layers, in register tiles.
 //!
 //! ```text
 //! multiply   C[i][p] = Σ_k A[k][i] X[k][p]     sum over the rows of X, vectors along p
 //! dots       G[i][k] += Σ_p Y[i][p] X[k][p]    sum along p, the vectors' lanes added at the end
+//! product    C[i][j] = Σ_k A[i][k] B[k][j]     multiply, for matrices that are all there
 //! ```
 //!
 //! X and Y are [`Rows`]: matrices that need not exist. Row k is a stretch of some buffer that begins at
@@ -224,73 +225,177 @@ impl<E: Element> Kernel<E> for Multiply<'_, E> {
 }
 
 #[inline(always)]
-fn multiply_block<E: Element, S: Simd<E>, const M: usize, const N: usize>(s: S, mut job: Multiply<'_, E>) {
-    let len = job.rows.len;
+fn multiply_block<E: Element, S: Simd<E>, const M: usize, const N: usize>(s: S, job: Multiply<'_, E>) {
+    let (rows, len) = (job.rows, job.rows.len);
+    let tile = Tile {
+        out: (job.out.as_mut_ptr(), job.stride),
+        init: job.init,
+        left: (job.packed.as_ptr(), 1, M),
+        right: (rows, rows.count()),
+    };
     let mut p = 0;
     while p + N * S::LANES <= len {
         // SAFETY: `checked_height` held for M, and N whole vectors are left.
-        unsafe { multiply_tile::<E, S, M, N, false>(s, &mut job, p, S::LANES) };
+        unsafe { tile.run::<S, M, N, false>(s, p, S::LANES) };
         p += N * S::LANES;
     }
     while p + S::LANES <= len {
         // SAFETY: as above, one whole vector is left.
-        unsafe { multiply_tile::<E, S, M, 1, false>(s, &mut job, p, S::LANES) };
+        unsafe { tile.run::<S, M, 1, false>(s, p, S::LANES) };
         p += S::LANES;
     }
     if p < len {
         // SAFETY: as above, len - p elements are left, fewer than a vector has.
-        unsafe { multiply_tile::<E, S, M, 1, true>(s, &mut job, p, len - p) };
+        unsafe { tile.run::<S, M, 1, true>(s, p, len - p) };
     }
 }
 
-/// C[0..M][p..p + N lanes]; with `PARTIAL` only the first `n` lanes of the one vector.
-///
-/// # Safety
-/// `checked_height` holds for M, and p + (N - 1) lanes + n <= `rows.len`.
-#[inline(always)]
-unsafe fn multiply_tile<E: Element, S: Simd<E>, const M: usize, const N: usize, const PARTIAL: bool>(
-    s: S,
-    job: &mut Multiply<'_, E>,
-    p: usize,
-    n: usize,
-) {
-    let out = job.out.as_mut_ptr();
-    let mut c = [[s.splat(E::ZERO); N]; M];
-    for (i, row) in c.iter_mut().enumerate() {
-        for (j, value) in row.iter_mut().enumerate() {
-            *value = match job.init {
-                Init::Zero => s.splat(E::ZERO),
-                Init::Bias(bias) => s.splat(bias[i]),
-                // SAFETY: this function's contract.
-                Init::Add => unsafe {
-                    load::<E, S, PARTIAL>(s, out.add(i * job.stride + p + j * S::LANES), n)
-                },
-            };
-        }
+/// Where the numbers of X stand.
+trait Right<E> {
+    /// `X[k][p]`.
+    fn at(&self, k: usize, p: usize) -> *const E;
+}
+
+impl<E: Element> Right<E> for Rows<'_, E> {
+    #[inline(always)]
+    fn at(&self, k: usize, p: usize) -> *const E {
+        self.pointer(k, p)
     }
-    let mut a = job.packed.as_ptr();
-    for k in 0..job.rows.count() {
-        let x = job.rows.pointer(k, p);
-        let mut vectors = [s.splat(E::ZERO); N];
-        for (j, vector) in vectors.iter_mut().enumerate() {
-            // SAFETY: this function's contract.
-            *vector = unsafe { load::<E, S, PARTIAL>(s, x.wrapping_add(j * S::LANES), n) };
-        }
+}
+
+/// A matrix by its first number, and how far it is from one row to the next.
+impl<E: Element> Right<E> for (*const E, usize) {
+    #[inline(always)]
+    fn at(&self, k: usize, p: usize) -> *const E {
+        self.0.wrapping_add(k * self.1 + p)
+    }
+}
+
+/// The place of some rows of C.
+struct Tile<'a, E, R> {
+    /// C, and from one row to the next.
+    out: (*mut E, usize),
+    init: Init<'a, E>,
+    /// A; from one i to the next, and from one k.
+    left: (*const E, usize, usize),
+    /// X, and how many rows it has.
+    right: (R, usize),
+}
+
+impl<E: Element, R: Right<E>> Tile<'_, E, R> {
+    /// C[0..M][p..p + N lanes]; with `PARTIAL` only the first `n` lanes of the one vector.
+    ///
+    /// # Safety
+    /// A, X and C have M rows, `right.1` rows and p + (N - 1) lanes + n columns.
+    #[inline(always)]
+    unsafe fn run<S: Simd<E>, const M: usize, const N: usize, const PARTIAL: bool>(
+        &self,
+        s: S,
+        p: usize,
+        n: usize,
+    ) {
+        let (out, stride) = self.out;
+        let mut c = [[s.splat(E::ZERO); N]; M];
         for (i, row) in c.iter_mut().enumerate() {
-            // SAFETY: `packed` holds depth x M numbers.
-            let weight = s.splat(unsafe { *a.add(i) });
-            for (value, vector) in row.iter_mut().zip(&vectors) {
-                *value = s.fma(weight, *vector, *value);
+            for (j, value) in row.iter_mut().enumerate() {
+                *value = match self.init {
+                    Init::Zero => s.splat(E::ZERO),
+                    Init::Bias(bias) => s.splat(bias[i]),
+                    // SAFETY: this function's contract.
+                    Init::Add => unsafe {
+                        load::<E, S, PARTIAL>(s, out.add(i * stride + p + j * S::LANES), n)
+                    },
+                };
             }
         }
-        a = a.wrapping_add(M);
+        let (a, row_step, step) = self.left;
+        let a: [*const E; M] = std::array::from_fn(|i| a.wrapping_add(i * row_step));
+        for k in 0..self.right.1 {
+            let x = self.right.0.at(k, p);
+            let mut vectors = [s.splat(E::ZERO); N];
+            for (j, vector) in vectors.iter_mut().enumerate() {
+                // SAFETY: this function's contract.
+                *vector = unsafe { load::<E, S, PARTIAL>(s, x.wrapping_add(j * S::LANES), n) };
+            }
+            for (row, a) in c.iter_mut().zip(&a) {
+                // SAFETY: this function's contract.
+                let weight = s.splat(unsafe { *a.add(k * step) });
+                for (value, vector) in row.iter_mut().zip(&vectors) {
+                    *value = s.fma(weight, *vector, *value);
+                }
+            }
+        }
+        for (i, row) in c.iter().enumerate() {
+            for (j, value) in row.iter().enumerate() {
+                // SAFETY: this function's contract.
+                unsafe {
+                    let at = out.add(i * stride + p + j * S::LANES);
+                    if PARTIAL { s.store_partial(at, n, *value) } else { s.store(at, *value) }
+                }
+            }
+        }
     }
-    for (i, row) in c.iter().enumerate() {
-        for (j, value) in row.iter().enumerate() {
-            // SAFETY: this function's contract.
-            unsafe {
-                let at = out.add(i * job.stride + p + j * S::LANES);
-                if PARTIAL { s.store_partial(at, n, *value) } else { s.store(at, *value) }
+}
+
+/// Columns of B that [`Product`] finds side by side. Panel after panel, a tile reads B as one stream.
+pub const PANEL: usize = 32;
+
+/// `C[i][j] = Σ_k A[i][k] B[k][j]`, or that added to C: matrices that are all there, in whole panels.
+pub struct Product<'a, E> {
+    /// Rows of A and C, rows of B, and columns of B and C: a multiple of [`PANEL`].
+    pub size: (usize, usize, usize),
+    /// A; from one i to the next, and from one k.
+    pub left: (&'a [E], usize, usize),
+    /// B, panel after panel of `PANEL` columns.
+    pub right: &'a [E],
+    /// C, and from one row to the next.
+    pub out: (&'a mut [E], usize),
+    /// Whether the product is added to C.
+    pub add: bool,
+}
+
+impl<E: Element> Kernel<E> for Product<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, s: S) {
+        let (m, k, n) = self.size;
+        assert!(m > 0 && k > 0 && n > 0 && n.is_multiple_of(PANEL));
+        const { assert!(MAX_LANES.is_multiple_of(S::LANES) && PANEL.is_multiple_of(2 * MAX_LANES)) };
+        let ((a, row, step), b, (c, c_stride)) = (self.left, self.right, self.out);
+        assert!((m - 1) * row + (k - 1) * step < a.len() && k * n <= b.len());
+        assert!((m - 1) * c_stride + n <= c.len());
+        let init = if self.add { Init::Add } else { Init::Zero };
+        // A tile's columns of B stay in the first-level cache while the rows of A go by.
+        let (height, width) = match S::REGISTERS {
+            32 => (12, 2),
+            16 => (6, 2),
+            _ => (4, 1),
+        };
+        let width = width * S::LANES;
+        for column in (0..n).step_by(width) {
+            let right = b.as_ptr().wrapping_add(column / PANEL * PANEL * k + column % PANEL);
+            for rows in blocks(height, m) {
+                let tile = Tile {
+                    out: (c.as_mut_ptr().wrapping_add(rows.start * c_stride + column), c_stride),
+                    init,
+                    left: (a.as_ptr().wrapping_add(rows.start * row), row, step),
+                    right: ((right, PANEL), k),
+                };
+                macro_rules! tiles {
+                    ($($registers:literal: ($($m:literal)*) x $n:tt)*) => {
+                        match (S::REGISTERS, rows.len()) {
+                            // SAFETY: the assertions above; rows and columns are some of theirs.
+                            $($(($registers, $m) => unsafe { tile.run::<S, $m, $n, false>(s, 0, S::LANES) },)*)*
+                            (registers, m) => unreachable!("no tile of {m} rows in {registers} registers"),
+                        }
+                    };
+                }
+                tiles! {
+                    32: (1 2 3 4 5 6 7 8 9 10 11 12) x 2
+                    16: (1 2 3 4 5 6) x 2
+                    8: (1 2 3 4) x 1
+                }
             }
         }
     }

@@ -1,10 +1,11 @@
 //! dw = dy columns^T and dx = col2im(w^T dy), stretch by stretch.
 
-use super::Geometry;
+use super::channels_last::ChannelsLast;
 use super::columns::Columns;
 use super::parts::in_parts;
-use super::plan::{BAND, Plan, bands, even_bands, taps};
+use super::plan::{BAND, Layout, Plan, bands, even_bands, taps};
 use super::squares::plain::Squares;
+use super::{Geometry, deep};
 use crate::map::{Identity, sum_chunk};
 use crate::simd::Level;
 use crate::tile::{CopyRows, Dots, Init, Multiply, Rows, block_height, blocks, pack};
@@ -35,6 +36,19 @@ pub fn conv2d_backward<E: Element>(
         assert!(grad.as_ref().is_none_or(|grad| grad.len() == len), "conv2d: a gradient has another size");
     }
     let (wants_input, wants_weight) = (grads.input.is_some(), grads.weight.is_some());
+    let x_layout = Layout::plain(g.size.0, g.size.1);
+    if let Some(deep) = deep::Backward::new(g, x_layout, weight, wants_input) {
+        let params = vec![grads.weight, grads.bias];
+        return in_parts(g.images, deep.least(), grads.input, params, |mut part| {
+            let [grad_weight, grad_bias] = part.params.get_disjoint_mut([0, 1]).expect("both");
+            let len = g.filters * g.positions();
+            let dy = &grad_output[part.images.start * len..part.images.end * len];
+            add_bias(g, dy, grad_bias);
+            let x = &x[part.images.start * g.image_len()..];
+            let spread = |n: usize, last: &ChannelsLast, to: &mut [E]| last.read(&dy[n * len..][..len], to);
+            deep.images(part.images.len(), (x, g.image_len()), spread, grad_weight, (part.input, true));
+        });
+    }
     // Each of the two by columns where that is cheaper.
     let input_columns = wants_input.then(|| Columns::input(g)).flatten();
     let weight_columns = wants_weight.then(|| Columns::weight(g)).flatten();
@@ -52,12 +66,8 @@ pub fn conv2d_backward<E: Element>(
         |mut part| {
             let images = part.images.clone();
             let [grad_weight, grad_bias] = part.params.get_disjoint_mut([0, 1]).expect("both");
-            if !grad_bias.is_empty() {
-                let dy = &grad_output[images.start * g.filters * g.positions()..];
-                for (at, dy) in dy.chunks(g.positions()).enumerate().take(images.len() * g.filters) {
-                    grad_bias[at % g.filters] += sum_chunk(Identity, [dy]);
-                }
-            }
+            let len = g.filters * g.positions();
+            add_bias(g, &grad_output[images.start * len..images.end * len], grad_bias);
             if let Some(columns) = &weight_columns {
                 columns.run_backward(images.clone(), x, weight, grad_output, grad_weight, &mut []);
             }
@@ -87,6 +97,15 @@ pub fn conv2d_backward<E: Element>(
             }
         },
     );
+}
+
+/// Adds db of some images, where it is not empty.
+fn add_bias<E: Element>(g: &Geometry, dy: &[E], grad_bias: &mut [E]) {
+    if !grad_bias.is_empty() {
+        for (at, dy) in dy.chunks(g.positions()).enumerate() {
+            grad_bias[at % g.filters] += sum_chunk(Identity, [dy]);
+        }
+    }
 }
 
 /// Positions that a part of the batch has at least: with fewer, adding its dw to the others' would be most of the work.

@@ -7,10 +7,13 @@ use crate::simd::{Kernel, MAX_LANES, Simd, dispatch, transpose};
 use crate::{Element, scratch};
 
 /// Images with their padding as (H, W, C), and filters as (C_out, K_h, K_w, C).
+#[derive(Clone, Copy)]
 pub(super) struct ChannelsLast {
     pub(super) g: Geometry,
     /// (H, W) with padding.
     pub(super) size: (usize, usize),
+    /// Elements from a pixel to the next.
+    pub(super) pixel: usize,
     /// How x is written.
     x: Layout,
 }
@@ -20,12 +23,20 @@ pub(super) const ROOM: usize = MAX_LANES;
 
 impl ChannelsLast {
     pub(super) fn new(g: &Geometry, x: Layout) -> ChannelsLast {
-        ChannelsLast { g: *g, size: (g.size.0 + 2 * g.padding.0, g.size.1 + 2 * g.padding.1), x }
+        let size = (g.size.0 + 2 * g.padding.0, g.size.1 + 2 * g.padding.1);
+        ChannelsLast { g: *g, size, pixel: g.channels, x }
+    }
+
+    /// The same with more room to the right and below, and behind the channels of a pixel.
+    pub(super) fn wide(g: &Geometry, x: Layout, size: (usize, usize), pixel: usize) -> ChannelsLast {
+        let least = ChannelsLast::new(g, x);
+        assert!(size.0 >= least.size.0 && size.1 >= least.size.1 && pixel >= least.pixel);
+        ChannelsLast { size, pixel, ..least }
     }
 
     /// Elements of a row.
     pub(super) fn row(&self) -> usize {
-        self.size.1 * self.g.channels
+        self.size.1 * self.pixel
     }
 
     /// Elements of an image and the room behind it.
@@ -34,8 +45,8 @@ impl ChannelsLast {
     }
 
     /// Element (r, 0) of the image without padding.
-    fn start_of_row(&self, r: usize) -> usize {
-        (r + self.g.padding.0) * self.row() + self.g.padding.1 * self.g.channels
+    pub(super) fn start_of_row(&self, r: usize) -> usize {
+        (r + self.g.padding.0) * self.row() + self.g.padding.1 * self.pixel
     }
 
     /// An image of arbitrary numbers, but of zeros in the padding.
@@ -90,13 +101,14 @@ impl<E: Element> Kernel<E> for Read<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd<E>>(self, s: S) {
-        let (channels, (h, w), x) = (self.last.g.channels, self.last.g.size, self.last.x);
+        let (channels, step, (h, w), x) =
+            (self.last.g.channels, self.last.pixel, self.last.g.size, self.last.x);
         assert!(self.x.len() == channels * x.plane && (0..h).all(|r| x.start(r) + w <= x.plane));
         for r in 0..h {
-            let row = &mut self.image[self.last.start_of_row(r)..][..w * channels];
+            let row = &mut self.image[self.last.start_of_row(r)..][..w * step];
             if channels <= FEW {
-                for (q, pixel) in row.chunks_exact_mut(channels).enumerate() {
-                    for (c, value) in pixel.iter_mut().enumerate() {
+                for (q, pixel) in row.chunks_exact_mut(step).enumerate() {
+                    for (c, value) in pixel[..channels].iter_mut().enumerate() {
                         *value = self.x[c * x.plane + x.start(r) + q];
                     }
                 }
@@ -112,7 +124,7 @@ impl<E: Element> Kernel<E> for Read<'_, E> {
                 transpose(s, &mut square);
                 for (j, vector) in square.into_iter().enumerate().take(n) {
                     // SAFETY: pixel q + j is in the row, and has channels c..c + m.
-                    unsafe { s.store_partial(row.as_mut_ptr().add((q + j) * channels + c), m, vector) };
+                    unsafe { s.store_partial(row.as_mut_ptr().add((q + j) * step + c), m, vector) };
                 }
             }
         }
@@ -132,13 +144,13 @@ impl<E: Element> Kernel<E> for Give<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd<E>>(self, s: S) {
-        let (channels, (h, w)) = (self.last.g.channels, self.last.g.size);
+        let (channels, step, (h, w)) = (self.last.g.channels, self.last.pixel, self.last.g.size);
         assert!(self.dx.len() == channels * h * w);
         for r in 0..h {
-            let row = &self.image[self.last.start_of_row(r)..][..w * channels];
+            let row = &self.image[self.last.start_of_row(r)..][..w * step];
             if channels <= FEW {
-                for (q, pixel) in row.chunks_exact(channels).enumerate() {
-                    for (c, value) in pixel.iter().enumerate() {
+                for (q, pixel) in row.chunks_exact(step).enumerate() {
+                    for (c, value) in pixel[..channels].iter().enumerate() {
                         let to = &mut self.dx[(c * h + r) * w + q];
                         *to = if self.add { *to + *value } else { *value };
                     }
@@ -149,7 +161,7 @@ impl<E: Element> Kernel<E> for Give<'_, E> {
                 let mut square = [s.splat(E::ZERO); MAX_LANES];
                 for (j, vector) in square.iter_mut().enumerate().take(n) {
                     // SAFETY: pixel q + j is in the row, and has channels c..c + m.
-                    *vector = unsafe { s.load_partial(row.as_ptr().add((q + j) * channels + c), m) };
+                    *vector = unsafe { s.load_partial(row.as_ptr().add((q + j) * step + c), m) };
                 }
                 transpose(s, &mut square);
                 for (i, mut vector) in square.into_iter().enumerate().take(m) {

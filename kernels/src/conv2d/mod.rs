@@ -24,6 +24,8 @@
 //!
 //! A stride makes several planes of the image (`phases`), on each of which the same holds.
 //!
+//! Where channels and filters are many, filters of 3 x 3 become products of matrices (`deep`).
+//!
 //! The fused forms (`stack`) also do bias, activation and 2 x 2 pooling while the numbers are in the registers: ReLU
 //! and max-pooling (`windows`, and back from winner to winner: `winners`), tanh and average-pooling (`averages`).
 
@@ -31,6 +33,7 @@ mod averages;
 mod backward;
 mod channels_last;
 mod columns;
+mod deep;
 mod few;
 mod forward;
 mod parts;

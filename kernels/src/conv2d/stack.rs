@@ -9,13 +9,14 @@
 
 use super::averages::{self, AverageBackward, AverageForward};
 use super::backward::Work;
+use super::channels_last::ChannelsLast;
 use super::few::{self, FewBackward, FewWork};
 use super::parts::in_parts;
 use super::plan::{Layout, Plan};
 use super::squares::max_pool::{self, QuadForward};
 use super::windows::{self, MaxForward};
 use super::winners::{MaxBackward, MaxWork};
-use super::{Geometry, pooled_size};
+use super::{Geometry, deep, pooled_size};
 use crate::{Element, scratch};
 use rayon::prelude::*;
 
@@ -260,6 +261,34 @@ pub fn conv_stack_backward<E: Element>(
     let wanted =
         grad_params.into_iter().zip(&mut spares).map(|(grad, spare)| Some(grad.unwrap_or(spare))).collect();
     let with_input = grad_input.is_some();
+    // A stage that stands alone goes back as a deep convolution does, where that is the faster way.
+    if let [Stage { geometry: g, tail: Tail::ReluMaxPool }] = stages
+        && let Some(deep) =
+            deep::Backward::new(g, Layout::plain(g.size.0, g.size.1), params[0][0], with_input)
+    {
+        let (len, bytes) = (last.output_len(), last.kept_len().1);
+        return in_parts(g.images, deep.least(), grad_input, wanted, |mut part| {
+            let [grad_weight, grad_bias] = part.params.get_disjoint_mut([0, 1]).expect("both");
+            let (first, count) = (part.images.start, part.images.len());
+            let spread = |n: usize, to: &ChannelsLast, dy: &mut [E]| {
+                let winners = (&kept[0].bytes[(first + n) * bytes..][..bytes], last.layout());
+                deep::spread_winners(
+                    g,
+                    winners,
+                    &grad_output[(first + n) * len..][..len],
+                    grad_bias,
+                    (to, dy),
+                );
+            };
+            deep.images(
+                count,
+                (&x[first * g.image_len()..], g.image_len()),
+                spread,
+                grad_weight,
+                (part.input, true),
+            );
+        });
+    }
     let plans = plans(stages);
     let backward: Vec<Backward<'_, E>> =
         (stages.iter().zip(params).zip(inputs(stages).zip(&plans)).enumerate())

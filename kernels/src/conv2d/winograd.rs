@@ -34,10 +34,11 @@
 //! ```
 
 use super::Geometry;
-use crate::simd::Simd;
+use crate::simd::{Kernel, MAX_LANES, Simd, dispatch};
 use crate::tile::Rows;
 use crate::{Element, scratch};
 use std::f64::consts::SQRT_2;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// Side of a patch of F(2 x 2, 3 x 3).
@@ -51,11 +52,15 @@ pub(super) trait Form<const P: usize>: Send + Sync {
     /// Side of its outputs: P - 2.
     const SIDE: usize;
     /// G times a column of three.
-    fn stretch<E: Element>(column: [E; 3]) -> [E; P];
+    fn stretch<E: Element, S: Simd<E>>(s: S, column: [S::V; 3]) -> [S::V; P];
     /// B^T times a column of P.
     fn differences<E: Element, S: Simd<E>>(s: S, column: [S::V; P]) -> [S::V; P];
     /// A^T times a column of P: the first `SIDE` are meant.
     fn gather<E: Element, S: Simd<E>>(s: S, column: [S::V; P]) -> [S::V; 4];
+    /// A times a column of `SIDE`.
+    fn spread<E: Element, S: Simd<E>>(s: S, column: [S::V; 4]) -> [S::V; P];
+    /// G^T times a column of P.
+    fn shrink<E: Element, S: Simd<E>>(s: S, column: [S::V; P]) -> [S::V; 3];
 }
 
 /// F(2 x 2, 3 x 3).
@@ -76,18 +81,69 @@ pub(super) fn transform_filters<E: Element, F: Form<P>, const P: usize>(
     for block in blocks {
         let part = &mut out[block.start * depth..block.end * depth];
         for (m, o) in block.clone().enumerate() {
-            for c in 0..g.channels {
-                let filter = &weight[(o * g.channels + c) * 9..][..9];
-                // G g, row by row, then times G^T.
-                let half =
-                    std::array::from_fn::<_, 3, _>(|v| F::stretch([filter[v], filter[3 + v], filter[6 + v]]));
-                for r in 0..P {
-                    for (q, value) in F::stretch(half.map(|column| column[r])).into_iter().enumerate() {
-                        part[((q * g.channels + c) * P + r) * block.len() + m] = value;
+            for start in (0..g.channels).step_by(MAX_LANES) {
+                let channels = start..g.channels.min(start + MAX_LANES);
+                let mut taps = [[E::ZERO; MAX_LANES]; 9];
+                for (lane, c) in channels.clone().enumerate() {
+                    let filter = &weight[(o * g.channels + c) * 9..][..9];
+                    taps.iter_mut().zip(filter).for_each(|(tap, &value)| tap[lane] = value);
+                }
+                let mut stretched = [[[E::ZERO; MAX_LANES]; P]; P];
+                dispatch(StretchFilters::<E, F, P> { taps: &taps, out: &mut stretched, form: PhantomData });
+                for (r, row) in stretched.iter().enumerate() {
+                    for (q, lanes) in row.iter().enumerate() {
+                        for (c, value) in channels.clone().zip(lanes) {
+                            part[((q * g.channels + c) * P + r) * block.len() + m] = *value;
+                        }
                     }
                 }
             }
         }
+    }
+    out
+}
+
+/// G g G^T of [`MAX_LANES`] filters, side by side.
+struct StretchFilters<'a, E, F, const P: usize> {
+    taps: &'a [[E; MAX_LANES]; 9],
+    out: &'a mut [[[E; MAX_LANES]; P]; P],
+    form: PhantomData<F>,
+}
+
+impl<E: Element, F: Form<P>, const P: usize> Kernel<E> for StretchFilters<'_, E, F, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, s: S) {
+        const { assert!(MAX_LANES.is_multiple_of(S::LANES)) };
+        for lane in (0..MAX_LANES).step_by(S::LANES) {
+            // SAFETY: a vector is left of the lanes.
+            let taps = self.taps.each_ref().map(|tap| unsafe { s.load(tap.as_ptr().add(lane)) });
+            let stretched = stretch_filters::<E, S, F, P>(s, taps);
+            for (row, to) in stretched.into_iter().zip(self.out.iter_mut()) {
+                for (value, to) in row.into_iter().zip(to) {
+                    // SAFETY: as above.
+                    unsafe { s.store(to.as_mut_ptr().add(lane), value) };
+                }
+            }
+        }
+    }
+}
+
+/// G g G^T, by rows.
+#[inline(always)]
+pub(super) fn stretch_filters<E: Element, S: Simd<E>, F: Form<P>, const P: usize>(
+    s: S,
+    g: [S::V; 9],
+) -> [[S::V; P]; P] {
+    let columns = [
+        F::stretch(s, [g[0], g[3], g[6]]),
+        F::stretch(s, [g[1], g[4], g[7]]),
+        F::stretch(s, [g[2], g[5], g[8]]),
+    ];
+    let mut out = [[s.splat(E::ZERO); P]; P];
+    for (r, row) in out.iter_mut().enumerate() {
+        *row = F::stretch(s, [columns[0][r], columns[1][r], columns[2][r]]);
     }
     out
 }
@@ -136,9 +192,10 @@ pub(super) unsafe fn transform_patches<
 impl Form<TWO> for Two {
     const SIDE: usize = 2;
 
-    fn stretch<E: Element>([a, b, c]: [E; 3]) -> [E; TWO] {
-        let half = E::from_f64(0.5);
-        [a, (a + c + b) * half, (a + c - b) * half, c]
+    #[inline(always)]
+    fn stretch<E: Element, S: Simd<E>>(s: S, [a, b, c]: [S::V; 3]) -> [S::V; TWO] {
+        let (half, even) = (s.splat(E::from_f64(0.5)), s.add(a, c));
+        [a, s.mul(s.add(even, b), half), s.mul(s.sub(even, b), half), c]
     }
 
     #[inline(always)]
@@ -151,17 +208,30 @@ impl Form<TWO> for Two {
         let zero = s.splat(E::ZERO);
         [s.add(s.add(a, b), c), s.sub(s.sub(b, c), d), zero, zero]
     }
+
+    #[inline(always)]
+    fn spread<E: Element, S: Simd<E>>(s: S, [a, b, ..]: [S::V; 4]) -> [S::V; TWO] {
+        [a, s.add(a, b), s.sub(a, b), s.sub(s.splat(E::ZERO), b)]
+    }
+
+    #[inline(always)]
+    fn shrink<E: Element, S: Simd<E>>(s: S, [a, b, c, d]: [S::V; TWO]) -> [S::V; 3] {
+        let half = s.splat(E::from_f64(0.5));
+        let even = s.mul(s.add(b, c), half);
+        [s.add(a, even), s.mul(s.sub(b, c), half), s.add(even, d)]
+    }
 }
 
 impl Form<FOUR> for Four {
     const SIDE: usize = 4;
 
-    fn stretch<E: Element>([a, b, c]: [E; 3]) -> [E; FOUR] {
-        let number = E::from_f64;
-        let even = a * number(1.0 / 6.0) + c * number(1.0 / 3.0);
-        let other = a * number(-2.0 / 3.0) - c * number(1.0 / 3.0);
-        let (odd, odds) = (b * number(SQRT_2 / 6.0), b * number(SQRT_2 / 3.0));
-        [a, even + odd, even - odd, other - odds, other + odds, c]
+    #[inline(always)]
+    fn stretch<E: Element, S: Simd<E>>(s: S, [a, b, c]: [S::V; 3]) -> [S::V; FOUR] {
+        let scaled = |k: f64, x: S::V| s.mul(s.splat(E::from_f64(k)), x);
+        let even = s.add(scaled(1.0 / 6.0, a), scaled(1.0 / 3.0, c));
+        let other = s.sub(scaled(-2.0 / 3.0, a), scaled(1.0 / 3.0, c));
+        let (odd, odds) = (scaled(SQRT_2 / 6.0, b), scaled(SQRT_2 / 3.0, b));
+        [a, s.add(even, odd), s.sub(even, odd), s.sub(other, odds), s.add(other, odds), c]
     }
 
     #[inline(always)]
@@ -190,6 +260,28 @@ impl Form<FOUR> for Four {
             times(SQRT_2, difference, scaled(1.0 / SQRT_2, differences)),
             times(2.0, sum, scaled(0.5, sums)),
             times(2.0 * SQRT_2, difference, times(SQRT_2 / 4.0, differences, f)),
+        ]
+    }
+
+    #[inline(always)]
+    fn spread<E: Element, S: Simd<E>>(s: S, [a, b, c, d]: [S::V; 4]) -> [S::V; FOUR] {
+        let times = |k: f64, x: S::V, y: S::V| s.fma(s.splat(E::from_f64(k)), x, y);
+        let scaled = |k: f64, x: S::V| s.mul(s.splat(E::from_f64(k)), x);
+        let (even, odd) = (times(2.0, c, a), scaled(SQRT_2, times(2.0, d, b)));
+        let (evens, odds) = (times(0.5, c, a), scaled(1.0 / SQRT_2, times(0.5, d, b)));
+        [a, s.add(even, odd), s.sub(even, odd), s.add(evens, odds), s.sub(evens, odds), d]
+    }
+
+    #[inline(always)]
+    fn shrink<E: Element, S: Simd<E>>(s: S, [a, b, c, d, e, f]: [S::V; FOUR]) -> [S::V; 3] {
+        let times = |k: f64, x: S::V, y: S::V| s.fma(s.splat(E::from_f64(k)), x, y);
+        let scaled = |k: f64, x: S::V| s.mul(s.splat(E::from_f64(k)), x);
+        let (sum, sums) = (s.add(b, c), s.add(d, e));
+        let (difference, differences) = (s.sub(b, c), s.sub(d, e));
+        [
+            times(1.0 / 6.0, sum, times(-2.0 / 3.0, sums, a)),
+            scaled(SQRT_2 / 6.0, times(-2.0, differences, difference)),
+            times(1.0 / 3.0, s.sub(sum, sums), f),
         ]
     }
 }

@@ -84,6 +84,14 @@ fn geometries() -> Vec<Geometry> {
             all.push(Geometry { images: 1, channels, filters, size, padding, ..base });
         }
     }
+    // 3 x 3 with so many of both that it is done by products of matrices, of one image and of several.
+    for (images, channels, filters, size) in
+        [(7, 32, 50, (6, 6)), (2, 49, 32, (13, 11)), (1, 33, 64, (4, 30)), (3, 64, 33, (9, 5))]
+    {
+        for padding in [(0, 0), (1, 1), (2, 0), (1, 2), (3, 1)] {
+            all.push(Geometry { images, channels, filters, size, padding, ..base });
+        }
+    }
     let large = Geometry { size: (61, 53), channels: 3, filters: 10, kernel: (5, 5), ..base };
     all.push(large);
     all.push(Geometry { stride: (2, 2), padding: (2, 2), images: 35, size: (31, 53), ..large });
