@@ -15,11 +15,13 @@
 
 use super::channels_last::ChannelsLast;
 use super::plan::Layout;
+use super::windows::largest_of_four;
 use super::winograd::{FOUR, Form, Four, TWO, Two, stretch_filters};
 use super::{Geometry, NO_WINNER, pooled_size};
 use crate::simd::{Kernel, Level, MAX_LANES, Simd};
 use crate::tile::{PANEL, Product};
 use crate::{Element, scratch};
+use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -206,7 +208,36 @@ impl<E: Element, F: Form<P>, const P: usize> Kernel<E> for Take<'_, E, F, P> {
     }
 }
 
-/// A^T M A: the squares of an image of outputs.
+/// A^T M A: a vector's columns of the outputs of one square.
+///
+/// # Safety
+/// `from` is that column of a row of the matrices `m`.
+#[inline(always)]
+unsafe fn outputs<E: Element, S: Simd<E>, F: Form<P>, const P: usize>(
+    s: S,
+    m: &Matrices,
+    from: *const E,
+) -> [[S::V; 4]; 4] {
+    let zero = s.splat(E::ZERO);
+    let mut half = [[zero; P]; 4];
+    for q in 0..P {
+        let mut column = [zero; P];
+        for (r, value) in column.iter_mut().enumerate() {
+            // SAFETY: this function's contract.
+            *value = unsafe { s.load(from.add((r * P + q) * m.matrix)) };
+        }
+        for (row, value) in half.iter_mut().zip(F::gather(s, column)) {
+            row[q] = value;
+        }
+    }
+    let mut rows = [[zero; 4]; 4];
+    for (row, half) in rows.iter_mut().zip(half).take(F::SIDE) {
+        *row = F::gather(s, half);
+    }
+    rows
+}
+
+/// The squares of an image of outputs, as they are.
 struct Give<'a, E, F, const P: usize> {
     grid: Grid,
     image: &'a mut [E],
@@ -224,30 +255,68 @@ impl<E: Element, F: Form<P>, const P: usize> Kernel<E> for Give<'_, E, F, P> {
     fn run<S: Simd<E>>(self, s: S) {
         self.grid.check(self.image.len(), F::SIDE, (self.m, self.from.0.len(), self.from.1));
         assert!(self.bias.len() >= self.m.columns);
-        let zero = s.splat(E::ZERO);
         for t in 0..self.grid.count() {
             let to = self.image.as_mut_ptr().wrapping_add(self.grid.at(t));
             let from = self.from.0.as_ptr().wrapping_add((self.from.1 + t) * self.m.row);
             for c in (0..self.m.columns).step_by(S::LANES) {
-                let from = from.wrapping_add(self.m.column(c));
-                let mut half = [[zero; P]; 4];
-                for q in 0..P {
-                    let mut column = [zero; P];
-                    for (r, value) in column.iter_mut().enumerate() {
-                        // SAFETY: `check`: the matrices have this row, with all its columns.
-                        *value = unsafe { s.load(from.add((r * P + q) * self.m.matrix)) };
-                    }
-                    for (row, value) in half.iter_mut().zip(F::gather(s, column)) {
-                        row[q] = value;
-                    }
-                }
-                // SAFETY: checked above.
-                let bias = unsafe { s.load(self.bias.as_ptr().add(c)) };
-                for (r, row) in half.into_iter().enumerate().take(F::SIDE) {
-                    for (q, value) in F::gather(s, row).into_iter().enumerate().take(F::SIDE) {
+                // SAFETY: `check`: the matrices have this row, with all its columns; the bias is checked above.
+                let (rows, bias) = unsafe {
+                    let rows = outputs::<E, S, F, P>(s, self.m, from.wrapping_add(self.m.column(c)));
+                    (rows, s.load(self.bias.as_ptr().add(c)))
+                };
+                for (r, row) in rows.into_iter().enumerate().take(F::SIDE) {
+                    for (q, value) in row.into_iter().enumerate().take(F::SIDE) {
                         let at = r * self.grid.row + q * self.grid.pixel + c;
                         // SAFETY: `check`: this pixel lies in the image, with all its columns.
                         unsafe { s.store(to.add(at), s.add(value, bias)) };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The largest of each window of 2 x 2 outputs, and which it was.
+struct Pool<'a, E, F, const P: usize> {
+    /// Of windows.
+    grid: Grid,
+    image: &'a mut [E],
+    /// Empty where they are not wanted.
+    winners: &'a mut [E],
+    m: &'a Matrices,
+    from: (&'a [E], usize),
+    /// One for each column.
+    bias: &'a [E],
+    form: PhantomData<F>,
+}
+
+impl<E: Element, F: Form<P>, const P: usize> Kernel<E> for Pool<'_, E, F, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, s: S) {
+        self.grid.check(self.image.len(), F::SIDE / 2, (self.m, self.from.0.len(), self.from.1));
+        assert!(self.winners.is_empty() || self.winners.len() == self.image.len());
+        assert!(self.bias.len() >= self.m.columns);
+        for t in 0..self.grid.count() {
+            let from = self.from.0.as_ptr().wrapping_add((self.from.1 + t) * self.m.row);
+            for c in (0..self.m.columns).step_by(S::LANES) {
+                // SAFETY: `check`: the matrices have this row, with all its columns; the bias is checked above.
+                let (rows, bias) = unsafe {
+                    let rows = outputs::<E, S, F, P>(s, self.m, from.wrapping_add(self.m.column(c)));
+                    (rows, s.load(self.bias.as_ptr().add(c)))
+                };
+                for (a, b) in (0..F::SIDE / 2).flat_map(|a| (0..F::SIDE / 2).map(move |b| (a, b))) {
+                    let (upper, lower) = (&rows[2 * a], &rows[2 * a + 1]);
+                    let window = [upper[2 * b], upper[2 * b + 1], lower[2 * b], lower[2 * b + 1]];
+                    let (largest, winner) = largest_of_four(s, &window, bias);
+                    let at = self.grid.at(t) + a * self.grid.row + b * self.grid.pixel + c;
+                    // SAFETY: `check`: this window lies in the image, with all its columns; the winners are as many.
+                    unsafe {
+                        s.store(self.image.as_mut_ptr().add(at), largest);
+                        if !self.winners.is_empty() {
+                            s.store(self.winners.as_mut_ptr().add(at), winner);
+                        }
                     }
                 }
             }
@@ -331,26 +400,66 @@ impl<E: Element, F: Form<P>, const P: usize> Kernel<E> for Shrink<'_, E, F, P> {
 }
 
 /// y = conv(x, weight) of some images, or dx.
-pub(super) trait Convolve<E>: Send + Sync {
+trait Convolve<E>: Send + Sync {
     /// Images at a time.
     fn group(&self) -> usize;
     /// How an image of x is to be written.
     fn source(&self) -> &ChannelsLast;
-    /// y of images that `read` writes, channels last, or that added to y.
+    /// y of images that `source` has written, or that added to y.
     fn images(&self, images: &[E], add: bool, y: &mut [E]);
+    /// y = pool(relu(conv)) of such images, and the winners, if they are not empty.
+    fn pooled_images(&self, images: &[E], y: &mut [E], winners: (&mut [u8], Layout));
 }
 
-/// What [`conv2d_forward`](super::conv2d_forward) does, if this is the way for such a convolution.
-pub(super) fn forward<E: Element>(
-    g: &Geometry,
-    weight: &[E],
-    bias: Option<&[E]>,
-) -> Option<Box<dyn Convolve<E>>> {
-    let weight = |o: usize, c: usize, tap: usize| weight[(o * g.channels + c) * 9 + tap];
-    let x = Layout::plain(g.size.0, g.size.1);
-    match side(g)? {
-        2 => Some(Box::new(Convolution::<E, Two, TWO>::new(g, x, bias, (0, 0), weight))),
-        _ => Some(Box::new(Convolution::<E, Four, FOUR>::new(g, x, bias, (0, 0), weight))),
+/// y = conv(x, weight) + bias, if this is the way for such a convolution.
+pub(super) struct Forward<E> {
+    g: Geometry,
+    convolution: Box<dyn Convolve<E>>,
+}
+
+impl<E: Element> Forward<E> {
+    pub(super) fn new(g: &Geometry, weight: &[E], bias: Option<&[E]>) -> Option<Forward<E>> {
+        let weight = |o: usize, c: usize, tap: usize| weight[(o * g.channels + c) * 9 + tap];
+        let x = Layout::plain(g.size.0, g.size.1);
+        let convolution: Box<dyn Convolve<E>> = match side(g)? {
+            2 => Box::new(Convolution::<E, Two, TWO>::new(g, x, bias, (0, 0), weight)),
+            _ => Box::new(Convolution::<E, Four, FOUR>::new(g, x, bias, (0, 0), weight)),
+        };
+        Some(Forward { g: *g, convolution })
+    }
+
+    pub(super) fn run(&self, x: &[E], y: &mut [E]) {
+        let group = self.convolution.group();
+        let parts = y.par_chunks_mut(group * self.g.filters * self.g.positions());
+        parts.zip(x.par_chunks(group * self.g.image_len())).with_max_len(1).for_each(|(y, x)| {
+            self.convolution.images(&self.read(x), false, y);
+        });
+    }
+
+    /// The same with ReLU and 2 x 2 max-pooling; the winners, unless they are empty, as `layout` says.
+    pub(super) fn run_pooled(&self, x: &[E], y: &mut [E], (winners, layout): (&mut [u8], Layout)) {
+        let (group, (h, w)) = (self.convolution.group(), pooled_size(&self.g));
+        let parts = y.par_chunks_mut(group * self.g.filters * h * w);
+        let parts = parts.zip(x.par_chunks(group * self.g.image_len()));
+        if winners.is_empty() {
+            return parts.with_max_len(1).for_each(|(y, x)| {
+                self.convolution.pooled_images(&self.read(x), y, (&mut [], layout));
+            });
+        }
+        let winners = winners.par_chunks_mut(group * self.g.filters * layout.plane);
+        parts.zip(winners).with_max_len(1).for_each(|((y, x), winners)| {
+            self.convolution.pooled_images(&self.read(x), y, (winners, layout));
+        });
+    }
+
+    /// Images of x, channels last.
+    fn read(&self, x: &[E]) -> scratch::Scratch<E> {
+        let source = self.convolution.source();
+        let mut images = scratch::zeros::<E>(x.len() / self.g.image_len() * source.len());
+        for (x, image) in x.chunks(self.g.image_len()).zip(images.chunks_mut(source.len())) {
+            source.read(x, image);
+        }
+        images
     }
 }
 
@@ -451,6 +560,7 @@ fn group(g: &Geometry, side: usize) -> usize {
 
 /// y = conv(x, weight) + bias.
 struct Convolution<E: Element, F, const P: usize> {
+    g: Geometry,
     level: Level,
     source: ChannelsLast,
     /// y, channels last.
@@ -493,7 +603,28 @@ impl<E: Element, F: Form<P>, const P: usize> Convolution<E, F, P> {
             padded[..g.filters].copy_from_slice(bias);
         }
         let group = group(g, F::SIDE);
-        Convolution { level, source, target, grid, group, m, filters, bias: padded, form: PhantomData }
+        Convolution { g: *g, level, source, target, grid, group, m, filters, bias: padded, form: PhantomData }
+    }
+
+    /// M of some images.
+    fn products(&self, images: &[E]) -> (Matrices, scratch::Scratch<E>) {
+        let rows = images.len() / self.source.len() * self.grid.count();
+        let v = Matrices::in_rows(P, rows, self.m.rows);
+        let mut patches = scratch::any::<E>(v.len());
+        for (n, image) in images.chunks_exact(self.source.len()).enumerate() {
+            let to = (&mut patches[..], n * self.grid.count());
+            let (grid, m) = (self.grid, &v);
+            E::dispatch_at(self.level, Take { grid, image, m, to, squares: false, form: PhantomData::<F> });
+        }
+        let m = Matrices::in_rows(P, rows, self.m.columns);
+        let mut products = scratch::any::<E>(m.len());
+        let size = (rows, self.m.rows, self.m.columns);
+        for k in 0..P * P {
+            let (left, right) = ((&patches[v.matrix(k)], v.row, 1), &self.filters[self.m.matrix(k)]);
+            let out = (&mut products[m.matrix(k)], m.row);
+            E::dispatch_at(self.level, Product { size, left, right, out, add: false });
+        }
+        (m, products)
     }
 }
 
@@ -507,30 +638,43 @@ impl<E: Element, F: Form<P>, const P: usize> Convolve<E> for Convolution<E, F, P
     }
 
     fn images(&self, images: &[E], add: bool, y: &mut [E]) {
-        let count = images.len() / self.source.len();
-        let rows = count * self.grid.count();
-        let v = Matrices::in_rows(P, rows, self.m.rows);
-        let mut patches = scratch::any::<E>(v.len());
-        for (n, image) in images.chunks_exact(self.source.len()).enumerate() {
-            let to = (&mut patches[..], n * self.grid.count());
-            let (grid, m) = (self.grid, &v);
-            E::dispatch_at(self.level, Take { grid, image, m, to, squares: false, form: PhantomData::<F> });
-        }
-        let outputs = Matrices::in_rows(P, rows, self.m.columns);
-        let mut products = scratch::any::<E>(outputs.len());
-        let size = (rows, self.m.rows, self.m.columns);
-        for k in 0..P * P {
-            let (left, right) = ((&patches[v.matrix(k)], v.row, 1), &self.filters[self.m.matrix(k)]);
-            let out = (&mut products[outputs.matrix(k)], outputs.row);
-            E::dispatch_at(self.level, Product { size, left, right, out, add: false });
-        }
+        let (m, products) = self.products(images);
         let mut target = scratch::any::<E>(self.target.len());
         let grid = Grid::new(&self.target, 0, self.grid.tiles, F::SIDE);
-        for (n, y) in y.chunks_exact_mut(y.len() / count).enumerate() {
+        for (n, y) in y.chunks_exact_mut(self.g.filters * self.g.positions()).enumerate() {
             let from = (&products[..], n * grid.count());
-            let (image, m, bias) = (&mut target[..], &outputs, &self.bias[..]);
+            let (image, m, bias) = (&mut target[..], &m, &self.bias[..]);
             E::dispatch_at(self.level, Give { grid, image, m, from, bias, form: PhantomData::<F> });
             self.target.give(&target, add, y);
+        }
+    }
+
+    fn pooled_images(&self, images: &[E], y: &mut [E], (winners, layout): (&mut [u8], Layout)) {
+        let (m, products) = self.products(images);
+        let (h, w) = pooled_size(&self.g);
+        let pooled = Geometry { size: (h, w), ..self.target.g };
+        let windows = (self.grid.tiles.0 * F::SIDE / 2, self.grid.tiles.1 * F::SIDE / 2);
+        let target = ChannelsLast::wide(&pooled, Layout::plain(h, w), windows, self.target.pixel);
+        let grid = Grid::new(&target, 0, self.grid.tiles, F::SIDE / 2);
+        let (len, kept) = (self.g.filters * h * w, self.g.filters * layout.plane);
+        let keeps = !winners.is_empty();
+        let mut largest = scratch::any::<E>(target.len());
+        let mut which = scratch::any::<E>(if keeps { target.len() } else { 0 });
+        let mut numbers = scratch::any::<E>(if keeps { len } else { 0 });
+        let mut winners = winners.chunks_exact_mut(kept);
+        for (n, y) in y.chunks_exact_mut(len).enumerate() {
+            let from = (&products[..], n * grid.count());
+            let (image, winners_to, m, bias) = (&mut largest[..], &mut which[..], &m, &self.bias[..]);
+            let form = PhantomData::<F>;
+            E::dispatch_at(self.level, Pool { grid, image, winners: winners_to, m, from, bias, form });
+            target.give(&largest, false, y);
+            if let Some(winners) = winners.next() {
+                target.give(&which, false, &mut numbers);
+                for (at, row) in numbers.chunks_exact(w).enumerate() {
+                    let to = &mut winners[at / h * layout.plane + layout.start(at % h)..][..w];
+                    to.iter_mut().zip(row).for_each(|(to, number)| *to = number.to_f64() as u8);
+                }
+            }
         }
     }
 }

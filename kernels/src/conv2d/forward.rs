@@ -13,17 +13,8 @@ use rayon::prelude::*;
 pub fn conv2d_forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
     g.check(Some(x), Some(weight), y);
     assert!(bias.is_none_or(|b| b.len() == g.filters), "conv2d: the bias has another size");
-    if let Some(deep) = deep::forward(g, weight, bias) {
-        let (group, source) = (deep.group(), deep.source());
-        let groups =
-            y.par_chunks_mut(group * g.filters * g.positions()).zip(x.par_chunks(group * g.image_len()));
-        return groups.with_max_len(1).for_each(|(y, x)| {
-            let mut images = scratch::zeros::<E>(x.len() / g.image_len() * source.len());
-            for (x, image) in x.chunks(g.image_len()).zip(images.chunks_mut(source.len())) {
-                source.read(x, image);
-            }
-            deep.images(&images, false, y);
-        });
+    if let Some(deep) = deep::Forward::new(g, weight, bias) {
+        return deep.run(x, y);
     }
     if let Some(columns) = Columns::forward(g) {
         return columns.run_forward(x, weight, bias, y);

@@ -165,6 +165,13 @@ pub fn conv_stack_forward<E: Element>(
     made: Vec<Made<'_, E>>,
 ) {
     check(stages, x, params, made.iter().map(Made::lengths), true);
+    // A stage that stands alone goes as a deep convolution does, where that is the faster way.
+    if let ([Stage { geometry: g, tail: Tail::ReluMaxPool }], [[weight, bias]]) = (stages, params)
+        && let Some(deep) = deep::Forward::new(g, weight, Some(bias))
+    {
+        let made = made.into_iter().next().expect("checked");
+        return deep.run_pooled(x, made.output, (made.bytes, stages[0].layout()));
+    }
     let plans = plans(stages);
     let forward: Vec<Forward<'_, E>> =
         (stages.iter().zip(params).zip(inputs(stages).zip(&plans)).enumerate())
@@ -261,7 +268,7 @@ pub fn conv_stack_backward<E: Element>(
     let wanted =
         grad_params.into_iter().zip(&mut spares).map(|(grad, spare)| Some(grad.unwrap_or(spare))).collect();
     let with_input = grad_input.is_some();
-    // A stage that stands alone goes back as a deep convolution does, where that is the faster way.
+    // As forward.
     if let [Stage { geometry: g, tail: Tail::ReluMaxPool }] = stages
         && let Some(deep) =
             deep::Backward::new(g, Layout::plain(g.size.0, g.size.1), params[0][0], with_input)
