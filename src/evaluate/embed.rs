@@ -34,6 +34,9 @@ pub fn embed<'a>(
 ) -> Result<Tensor<f32>> {
     let writer = Writer::new(size, model.architecture().input);
     let views = model.architecture().views;
+    if views == 1 {
+        return embed_plain(model, size, count, glyph);
+    }
     let embeddings = model.embed(count * views, |i, image| match i % views {
         0 => writer.plain(glyph(i / views), image),
         view => {
@@ -41,13 +44,24 @@ pub fn embed<'a>(
             writer.augmented(pixels, &VIEWS, Orientation::ALL[0], &mut rng, image);
         }
     })?;
-    if views == 1 {
-        return Ok(embeddings);
-    }
     let (width, normalise) = (embeddings.dims()[1], model.architecture().normalises());
     let views = embeddings.values().chunks(views * width);
     let means = views.flat_map(|rows| mean(rows.chunks(width), width, normalise)).collect();
     Tensor::new([count, width], means)
+}
+
+/// The same of the glyphs as they are, whatever views the model wants.
+///
+/// # Errors
+/// When the layers do not fit together.
+pub fn embed_plain<'a>(
+    model: &mut Model<f32>,
+    size: (usize, usize),
+    count: usize,
+    glyph: impl Fn(usize) -> &'a Pixels + Sync,
+) -> Result<Tensor<f32>> {
+    let writer = Writer::new(size, model.architecture().input);
+    model.embed(count, |i, image| writer.plain(glyph(i), image))
 }
 
 /// The mean of embeddings, summed in f64; of length 1 where `normalise`.

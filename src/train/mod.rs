@@ -138,7 +138,7 @@ pub fn train(
             model.set_values(average.values().to_vec());
             own
         });
-        let val = validation.measure(&mut model, set)?;
+        let val = validation.measure(&mut model, set, false)?;
         let metrics = EpochMetrics {
             epoch: epoch as u32,
             loss: (tally.loss / recipe.steps as f64) as f32,
@@ -175,5 +175,11 @@ pub fn train(
         return Err(Error::input("epochs", "expected at least one"));
     };
     model.set_values(values);
-    Ok(Trained { model, threshold: kept.threshold, calibration, kept: kept.epoch, history })
+    let (mut threshold, mut calibration) = (kept.threshold, calibration);
+    if model.architecture().views > 1 {
+        // Epochs are compared by single views; what is stored with the model is chosen as it will be used.
+        let val = validation.measure(&mut model, set, true)?;
+        (threshold, calibration) = (val.threshold, val.calibration);
+    }
+    Ok(Trained { model, threshold, calibration, kept: kept.epoch, history })
 }

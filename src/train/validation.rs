@@ -6,7 +6,7 @@ use crate::data::Dataset;
 use crate::data::batches::{BatchSampler, Drawn, Shares};
 use crate::data::sampler::{Label, Pair, PairSampler, Triplet, TripletSampler};
 use crate::evaluate::calibration::Calibration;
-use crate::evaluate::embed::embed;
+use crate::evaluate::embed::{embed, embed_plain};
 use crate::evaluate::metrics::{best_threshold, roc_auc};
 use crate::nn::{Form, Model};
 use crate::random::rng;
@@ -67,9 +67,19 @@ impl Validation {
         Ok(Validation { glyphs, pairs, triplets, batches, label })
     }
 
-    pub(super) fn measure(&self, model: &mut Model<f32>, set: &Dataset) -> Result<Measured> {
-        let embeddings =
-            embed(model, set.size(), self.glyphs.len(), |i| &set.glyphs()[self.glyphs[i]].pixels)?;
+    /// Measures the glyphs as they are, or `with_views`, as the model will be used: several times the work.
+    pub(super) fn measure(
+        &self,
+        model: &mut Model<f32>,
+        set: &Dataset,
+        with_views: bool,
+    ) -> Result<Measured> {
+        let (count, glyph) = (self.glyphs.len(), |i: usize| &set.glyphs()[self.glyphs[i]].pixels);
+        let embeddings = if with_views {
+            embed(model, set.size(), count, glyph)?
+        } else {
+            embed_plain(model, set.size(), count, glyph)?
+        };
         let pairs: Vec<_> =
             self.pairs.iter().map(|pair| (self.row(pair.left), self.row(pair.right))).collect();
         let distances = model.distances(&embeddings, &pairs)?;
