@@ -69,7 +69,8 @@ pub struct Recipe {
     pub ema: f64,
     /// Of each alphabet count as one of their own: 1 itself only, 4 also turned by quarter-turns, 8 also mirrored.
     pub orientations: usize,
-    /// Views of a glyph whose embeddings are averaged wherever it is measured; the first is the glyph itself.
+    /// Views of a glyph whose embeddings are averaged wherever the model is used; the first is the glyph itself, by which
+    /// alone epochs are compared.
     pub views: usize,
     /// Seed of the first weights, of the batches and of the choice of held-out alphabets.
     pub seed: u64,
