@@ -37,7 +37,7 @@ impl Matrices {
         Matrices { count: patch * patch, rows, columns, row, panel: PANEL, matrix: odd(rows * row) }
     }
 
-    /// Panel after panel, as [`Product`] wants what stands on the right.
+    /// Panel after panel, as [`Product`](crate::tile::Product) wants what stands on the right.
     pub(super) fn in_panels(patch: usize, rows: usize, columns: usize) -> Matrices {
         let (columns, panel) = (whole(columns), rows * PANEL);
         Matrices { count: patch * patch, rows, columns, row: PANEL, panel, matrix: odd(rows * columns) }
