@@ -3,7 +3,7 @@
 use super::channels_last::ChannelsLast;
 use super::columns::Columns;
 use super::parts::in_parts;
-use super::plan::{BAND, Layout, Plan, bands, even_bands, taps};
+use super::plan::{BAND, Plan, bands, even_bands, taps};
 use super::squares::plain::Squares;
 use super::{Geometry, deep};
 use crate::map::{Identity, sum_chunk};
@@ -36,8 +36,7 @@ pub fn conv2d_backward<E: Element>(
         assert!(grad.as_ref().is_none_or(|grad| grad.len() == len), "conv2d: a gradient has another size");
     }
     let (wants_input, wants_weight) = (grads.input.is_some(), grads.weight.is_some());
-    let x_layout = Layout::plain(g.size.0, g.size.1);
-    if let Some(deep) = deep::Backward::new(g, x_layout, weight, wants_input) {
+    if let Some(deep) = deep::Backward::new(g, weight, wants_input) {
         let params = vec![grads.weight, grads.bias];
         return in_parts(g.images, deep.least(), grads.input, params, |mut part| {
             let [grad_weight, grad_bias] = part.params.get_disjoint_mut([0, 1]).expect("both");
@@ -46,7 +45,7 @@ pub fn conv2d_backward<E: Element>(
             add_bias(g, dy, grad_bias);
             let x = &x[part.images.start * g.image_len()..];
             let spread = |n: usize, last: &ChannelsLast, to: &mut [E]| last.read(&dy[n * len..][..len], to);
-            deep.images(part.images.len(), (x, g.image_len()), spread, grad_weight, (part.input, true));
+            deep.images(part.images.len(), x, spread, grad_weight, part.input);
         });
     }
     // Each of the two by columns where that is cheaper.

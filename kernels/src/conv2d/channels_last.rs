@@ -27,9 +27,9 @@ impl ChannelsLast {
         ChannelsLast { g: *g, size, pixel: g.channels, x }
     }
 
-    /// The same with more room to the right and below, and behind the channels of a pixel.
-    pub(super) fn wide(g: &Geometry, x: Layout, size: (usize, usize), pixel: usize) -> ChannelsLast {
-        let least = ChannelsLast::new(g, x);
+    /// The same of plain images, with more room to the right and below, and behind the channels of a pixel.
+    pub(super) fn wide(g: &Geometry, size: (usize, usize), pixel: usize) -> ChannelsLast {
+        let least = ChannelsLast::new(g, Layout::plain(g.size.0, g.size.1));
         assert!(size.0 >= least.size.0 && size.1 >= least.size.1 && pixel >= least.pixel);
         ChannelsLast { size, pixel, ..least }
     }

@@ -268,10 +268,9 @@ pub fn conv_stack_backward<E: Element>(
     let wanted =
         grad_params.into_iter().zip(&mut spares).map(|(grad, spare)| Some(grad.unwrap_or(spare))).collect();
     let with_input = grad_input.is_some();
-    // As forward.
+    // Back as it went forward.
     if let [Stage { geometry: g, tail: Tail::ReluMaxPool }] = stages
-        && let Some(deep) =
-            deep::Backward::new(g, Layout::plain(g.size.0, g.size.1), params[0][0], with_input)
+        && let Some(deep) = deep::Backward::new(g, params[0][0], with_input)
     {
         let (len, bytes) = (last.output_len(), last.kept_len().1);
         return in_parts(g.images, deep.least(), grad_input, wanted, |mut part| {
@@ -279,21 +278,10 @@ pub fn conv_stack_backward<E: Element>(
             let (first, count) = (part.images.start, part.images.len());
             let spread = |n: usize, to: &ChannelsLast, dy: &mut [E]| {
                 let winners = (&kept[0].bytes[(first + n) * bytes..][..bytes], last.layout());
-                deep::spread_winners(
-                    g,
-                    winners,
-                    &grad_output[(first + n) * len..][..len],
-                    grad_bias,
-                    (to, dy),
-                );
+                let grad_output = &grad_output[(first + n) * len..][..len];
+                deep::spread_winners(g, winners, grad_output, grad_bias, (to, dy));
             };
-            deep.images(
-                count,
-                (&x[first * g.image_len()..], g.image_len()),
-                spread,
-                grad_weight,
-                (part.input, true),
-            );
+            deep.images(count, &x[first * g.image_len()..], spread, grad_weight, part.input);
         });
     }
     let plans = plans(stages);

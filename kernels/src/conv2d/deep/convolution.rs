@@ -44,17 +44,15 @@ impl<E: Element, F: Form<P>, const P: usize> Convolution<E, F, P> {
     /// `weight(o, c, tap)` are the filters.
     pub(super) fn new(
         g: &Geometry,
-        x: Layout,
         bias: Option<&[E]>,
         least: (usize, usize),
         weight: impl Fn(usize, usize, usize) -> E,
     ) -> Convolution<E, F, P> {
         let level = Level::current();
         let ((h, w), size) = (tiles(g, F::SIDE), g.output_size());
-        let source = source(g, x, F::SIDE, least);
+        let source = source(g, F::SIDE, least);
         let y = Geometry { channels: g.filters, size, padding: (0, 0), ..*g };
-        let plain = Layout::plain(size.0, size.1);
-        let target = ChannelsLast::wide(&y, plain, (h * F::SIDE, w * F::SIDE), whole(g.filters));
+        let target = ChannelsLast::wide(&y, (h * F::SIDE, w * F::SIDE), whole(g.filters));
         let grid = Grid::new(&source, 0, (h, w), F::SIDE);
         let m = Matrices::in_panels(P, g.channels, g.filters);
         let mut taps = scratch::zeros::<E>(9 * m.rows * m.columns);
@@ -120,7 +118,7 @@ impl<E: Element, F: Form<P>, const P: usize> Convolve<E> for Convolution<E, F, P
         let (h, w) = pooled_size(&self.g);
         let pooled = Geometry { size: (h, w), ..self.target.g };
         let windows = (self.grid.tiles.0 * F::SIDE / 2, self.grid.tiles.1 * F::SIDE / 2);
-        let target = ChannelsLast::wide(&pooled, Layout::plain(h, w), windows, self.target.pixel);
+        let target = ChannelsLast::wide(&pooled, windows, self.target.pixel);
         let grid = Grid::new(&target, 0, self.grid.tiles, F::SIDE / 2);
         let (len, kept) = (self.g.filters * h * w, self.g.filters * layout.plane);
         let keeps = !winners.is_empty();

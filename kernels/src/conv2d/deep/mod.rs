@@ -68,10 +68,9 @@ pub(super) struct Forward<E> {
 impl<E: Element> Forward<E> {
     pub(super) fn new(g: &Geometry, weight: &[E], bias: Option<&[E]>) -> Option<Forward<E>> {
         let weight = |o: usize, c: usize, tap: usize| weight[(o * g.channels + c) * 9 + tap];
-        let x = Layout::plain(g.size.0, g.size.1);
         let convolution: Box<dyn Convolve<E>> = match side(g)? {
-            2 => Box::new(Convolution::<E, Two, TWO>::new(g, x, bias, (0, 0), weight)),
-            _ => Box::new(Convolution::<E, Four, FOUR>::new(g, x, bias, (0, 0), weight)),
+            2 => Box::new(Convolution::<E, Two, TWO>::new(g, bias, (0, 0), weight)),
+            _ => Box::new(Convolution::<E, Four, FOUR>::new(g, bias, (0, 0), weight)),
         };
         Some(Forward { g: *g, convolution })
     }
@@ -121,8 +120,7 @@ pub(super) struct Backward<E: Element> {
 }
 
 impl<E: Element> Backward<E> {
-    /// `x` is how x is written.
-    pub(super) fn new(g: &Geometry, x: Layout, weight: &[E], with_input: bool) -> Option<Backward<E>> {
+    pub(super) fn new(g: &Geometry, weight: &[E], with_input: bool) -> Option<Backward<E>> {
         let weight_side = side(g)?;
         let (padding, size) =
             ((2_usize.checked_sub(g.padding.0)?, 2_usize.checked_sub(g.padding.1)?), g.output_size());
@@ -131,15 +129,14 @@ impl<E: Element> Backward<E> {
         let squares = tiles(g, weight_side);
         let reach = |squares: usize, padding: usize| squares * weight_side + padding;
         let least = (reach(squares.0, padding.0), reach(squares.1, padding.1));
-        let plain = Layout::plain(size.0, size.1);
         // Turned by half a circle.
         let flipped = |c: usize, o: usize, tap: usize| weight[(o * g.channels + c) * 9 + 8 - tap];
         let input: Box<dyn Convolve<E>> = match input_side {
-            2 => Box::new(Convolution::<E, Two, TWO>::new(&turned, plain, None, least, flipped)),
-            _ => Box::new(Convolution::<E, Four, FOUR>::new(&turned, plain, None, least, flipped)),
+            2 => Box::new(Convolution::<E, Two, TWO>::new(&turned, None, least, flipped)),
+            _ => Box::new(Convolution::<E, Four, FOUR>::new(&turned, None, least, flipped)),
         };
         let dy = *input.source();
-        let last = source(g, x, weight_side, (0, 0));
+        let last = source(g, weight_side, (0, 0));
         let sums: Box<dyn WeightSums<E>> = match weight_side {
             2 => Box::new(Sums::<Two, TWO>::new(g, &last, &dy)),
             _ => Box::new(Sums::<Four, FOUR>::new(g, &last, &dy)),
@@ -153,20 +150,20 @@ impl<E: Element> Backward<E> {
     }
 
     /// Adds dw and dx, where they are not empty, of some images; `spread(n, dy)` writes dy of number n of them, channels
-    /// last; the padding is zeros. x is that of these images, `x_len` each. dx is written anew unless it is to be added to.
+    /// last; the padding is zeros. x is that of these images.
     pub(super) fn images(
         &self,
         count: usize,
-        (x, x_len): (&[E], usize),
+        x: &[E],
         mut spread: impl FnMut(usize, &ChannelsLast, &mut [E]),
         grad_weight: &mut [E],
-        (dx, add): (&mut [E], bool),
+        dx: &mut [E],
     ) {
         let group = self.weight.group();
         let mut x_group = scratch::zeros::<E>(group * self.x.len());
         let mut dy_group = scratch::zeros::<E>(group * self.dy.len());
         let mut sums = scratch::zeros::<E>(if grad_weight.is_empty() { 0 } else { self.weight.len() });
-        let (input, dx_len) = (self.input.as_deref().filter(|_| !dx.is_empty()), self.g.image_len());
+        let (input, x_len) = (self.input.as_deref().filter(|_| !dx.is_empty()), self.g.image_len());
         for start in (0..count).step_by(group) {
             let len = group.min(count - start);
             for (n, dy) in dy_group.chunks_exact_mut(self.dy.len()).enumerate().take(len) {
@@ -180,10 +177,10 @@ impl<E: Element> Backward<E> {
                 self.weight.add(images, &mut sums);
             }
             let Some(input) = input else { continue };
-            let dx = &mut dx[start * dx_len..(start + len) * dx_len];
+            let dx = &mut dx[start * x_len..(start + len) * x_len];
             let dys = dy_group[..len * self.dy.len()].chunks(input.group() * self.dy.len());
-            for (dy, dx) in dys.zip(dx.chunks_mut(input.group() * dx_len)) {
-                input.images(dy, add, dx);
+            for (dy, dx) in dys.zip(dx.chunks_mut(input.group() * x_len)) {
+                input.images(dy, true, dx);
             }
         }
         if !grad_weight.is_empty() {
@@ -193,11 +190,11 @@ impl<E: Element> Backward<E> {
 }
 
 /// How an image is written whose outputs are made in squares of `side`, and of `least` (H, W) at least.
-fn source(g: &Geometry, x: Layout, side: usize, least: (usize, usize)) -> ChannelsLast {
+fn source(g: &Geometry, side: usize, least: (usize, usize)) -> ChannelsLast {
     let (h, w) = tiles(g, side);
     let padded = (g.size.0 + 2 * g.padding.0, g.size.1 + 2 * g.padding.1);
     let size = (least.0.max(h * side + 2).max(padded.0), least.1.max(w * side + 2).max(padded.1));
-    ChannelsLast::wide(g, x, size, whole(g.channels))
+    ChannelsLast::wide(g, size, whole(g.channels))
 }
 
 /// Images that make a [`GROUP`] of patches.
