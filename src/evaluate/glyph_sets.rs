@@ -8,7 +8,8 @@
 //! What differs from glyph to glyph of an alphabet averages out in a mean, and what they have in common stays (as in
 //! the class means of Snell, Swersky and Zemel 2017, "Prototypical networks for few-shot learning").
 
-use super::embed::{embed, mean};
+use super::embed::mean;
+use super::encoded::Encoded;
 use super::metrics::ScoredPair;
 use crate::data::Dataset;
 use crate::data::sampler::Label;
@@ -68,23 +69,23 @@ impl SetSampler {
         Ok(SetSampler { labels, glyphs })
     }
 
+    /// All glyphs that can be drawn.
+    pub(super) fn glyphs(&self) -> impl Iterator<Item = usize> {
+        self.labels.iter().flat_map(|(_, glyphs)| glyphs.iter().copied())
+    }
+
     /// The model's distances of `n` pairs: the first of one label, the second of two, and so on in turn.
     ///
     /// # Errors
-    /// When the glyphs are not of the model's size.
+    /// When the embeddings are not this model's.
     pub(super) fn score(
         &mut self,
         model: &mut Model<f32>,
-        set: &Dataset,
+        encoded: &Encoded,
         n: usize,
         rng: &mut ChaCha8Rng,
     ) -> Result<Vec<ScoredPair>> {
-        let mut glyphs: Vec<usize> = self.labels.iter().flat_map(|(_, glyphs)| glyphs.clone()).collect();
-        glyphs.sort_unstable();
-        let embeddings = embed(model, set.size(), glyphs.len(), |i| &set.glyphs()[glyphs[i]].pixels)?;
-        let row = |glyph: &usize| glyphs.binary_search(glyph).expect("every glyph is in the list");
-        let normalised = model.architecture().normalises();
-        let width = embeddings.dims()[1];
+        let (width, normalised) = (encoded.width(), model.architecture().normalises());
         let mut scored = Vec::with_capacity(n);
         for start in (0..n).step_by(CHUNK) {
             let count = CHUNK.min(n - start);
@@ -94,7 +95,7 @@ impl SetSampler {
                 let same = i % 2 == 0;
                 let (sides, alphabets) = self.draw(same, rng);
                 for side in &sides {
-                    let rows = side.iter().map(|glyph| &embeddings.values()[row(glyph) * width..][..width]);
+                    let rows = side.iter().map(|&glyph| encoded.embedding(glyph));
                     means.extend(mean(rows, width, normalised));
                 }
                 labels.push((same, alphabets));

@@ -2,6 +2,7 @@
 
 pub mod calibration;
 pub mod embed;
+mod encoded;
 mod glyph_sets;
 mod interval;
 pub mod metrics;

@@ -3,6 +3,7 @@
 
 use super::calibration::{Calibration, Rule};
 use super::embed::embed;
+use super::encoded::Encoded;
 use super::glyph_sets::SetSampler;
 use super::metrics::{
     Evaluation, OneShotMistake, OneShotResult, Origin, ScoredPair, best_threshold, evaluate_set, nearest,
@@ -14,6 +15,7 @@ use crate::data::split::Split;
 use crate::nn::Model;
 use crate::random::rng;
 use crate::{Error, Result};
+use rand_chacha::ChaCha8Rng;
 
 /// What is measured.
 pub struct Protocol<'a> {
@@ -47,42 +49,55 @@ const CHOICE: u64 = 0x6368_6f69_6365;
 /// When a set has too few glyphs for pairs.
 pub fn evaluate_sets(model: &mut Model<f32>, rule: Rule, protocol: &Protocol<'_>) -> Result<Evaluation> {
     let Protocol { set, split, unseen, label, pairs, glyphs, seed } = *protocol;
-    let all: Vec<usize> = (0..set.alphabets().len()).collect();
-    let mut sets = vec![("train", set, &split.training), ("held-out", set, &split.held_out)];
-    sets.retain(|(_, _, alphabets)| !alphabets.is_empty());
-    let unseen_all: Vec<usize> =
-        unseen.map(|unseen| (0..unseen.alphabets().len()).collect()).unwrap_or_default();
-    if let Some(unseen) = unseen {
-        sets.push(("unseen", unseen, &unseen_all));
-    }
     let merged = unseen.map(|unseen| Dataset::merge(vec![set.clone(), unseen.clone()])).transpose()?;
-    let merged_all: Vec<usize> = (0..merged.as_ref().map_or(0, |merged| merged.alphabets().len())).collect();
-    // All that the model knows of, whatever else the data holds.
-    let mut seen: Vec<usize> = split.training.iter().chain(&split.held_out).copied().collect();
-    seen.sort_unstable();
-    match &merged {
-        Some(merged) => sets.push(("both", merged, &merged_all)),
-        None if seen.len() == all.len() => sets.push(("both", set, &all)),
-        None => sets.push(("both", set, &seen)),
+    let whole = merged.as_ref().unwrap_or(set);
+    let of = |part: &Dataset, alphabets: &[usize]| places(whole, part, alphabets);
+    let held_out = of(set, &split.held_out);
+    let mut sets = vec![("train", of(set, &split.training)), ("held-out", held_out.clone())];
+    if let Some(unseen) = unseen {
+        let all: Vec<usize> = (0..unseen.alphabets().len()).collect();
+        sets.push(("unseen", of(unseen, &all)));
     }
+    // All that the model knows of, whatever else the data holds.
+    let mut both: Vec<usize> = sets.iter().flat_map(|(_, alphabets)| alphabets.clone()).collect();
+    both.sort_unstable();
+    sets.push(("both", both));
+    sets.retain(|(_, alphabets)| !alphabets.is_empty());
     // What cannot be drawn from is refused before anything is measured.
-    let sets = sets
-        .into_iter()
-        .map(|(name, set, alphabets)| Ok((name, set, Sampler::new(set, alphabets, label, glyphs)?)))
-        .collect::<Result<Vec<_>>>()?;
+    let mut drawings = Vec::with_capacity(sets.len() + 1);
+    for (i, (name, alphabets)) in sets.iter().enumerate() {
+        let sampler = Sampler::new(whole, alphabets, label, glyphs)?;
+        drawings.push(Drawing { name, sampler, pairs, seed: (seed.wrapping_add(i as u64), 0) });
+    }
+    let choice = match glyphs {
+        2.. if !held_out.is_empty() => {
+            let sampler = Sampler::new(whole, &held_out, label, glyphs)?;
+            Some(Drawing { name: "held-out", sampler, pairs: CHOICE_PAIRS, seed: (seed, CHOICE) })
+        }
+        _ => None,
+    };
+    let needed = drawings.iter().chain(&choice).flat_map(Drawing::glyphs);
+    let encoded = Encoded::new(model, whole, needed)?;
     let (mut rule, mut origin) = (rule, Origin::Stored);
-    if glyphs > 1 && !split.held_out.is_empty() {
-        let mut sampler = Sampler::new(set, &split.held_out, label, glyphs)?;
-        rule = choose(&sampler.score(model, set, "held-out", CHOICE_PAIRS, (seed, CHOICE))?, rule);
+    if let Some(choice) = choice {
+        rule = choose(&choice.score(model, whole, &encoded)?, rule);
         origin = Origin::HeldOut(CHOICE_PAIRS);
     }
-    let mut results = Vec::with_capacity(sets.len());
-    for (i, (name, set, mut sampler)) in sets.into_iter().enumerate() {
-        let seed = seed.wrapping_add(i as u64);
-        let scored = sampler.score(model, set, name, pairs, (seed, 0))?;
-        results.push(evaluate_set(name, &scored, &rule, seed));
+    let mut results = Vec::with_capacity(drawings.len());
+    for drawing in drawings {
+        let (name, seed) = (drawing.name, drawing.seed.0);
+        results.push(evaluate_set(name, &drawing.score(model, whole, &encoded)?, &rule, seed));
     }
     Ok(Evaluation { glyphs, threshold: rule.threshold, origin, sets: results })
+}
+
+/// Where a part's alphabets stand in the whole.
+fn places(whole: &Dataset, part: &Dataset, alphabets: &[usize]) -> Vec<usize> {
+    let place = |&alphabet: &usize| {
+        let name = &part.alphabets()[alphabet].name;
+        whole.alphabets().iter().position(|other| other.name == *name).expect("the whole holds every part")
+    };
+    alphabets.iter().map(place).collect()
 }
 
 /// The best threshold on some pairs, and the calibration; those of `rule` where the pairs are of one kind.
@@ -95,7 +110,7 @@ fn choose(pairs: &[ScoredPair], rule: Rule) -> Rule {
     }
 }
 
-/// Draws balanced pairs of some alphabets and measures their distances.
+/// Draws balanced pairs of some alphabets.
 enum Sampler {
     Glyphs(PairSampler),
     Sets(SetSampler),
@@ -108,30 +123,50 @@ impl Sampler {
             _ => Sampler::Sets(SetSampler::new(set, alphabets, label, glyphs)?),
         })
     }
+}
 
-    /// The distances of `n` pairs, drawn by a seed and its stream.
-    fn score(
-        &mut self,
-        model: &mut Model<f32>,
-        set: &Dataset,
-        name: &str,
-        n: usize,
-        (seed, stream): (u64, u64),
-    ) -> Result<Vec<ScoredPair>> {
-        let mut rng = rng(seed, stream);
-        let scored = match self {
-            Sampler::Glyphs(sampler) => score_glyphs(model, set, &sampler.batch(n, &mut rng))?,
-            Sampler::Sets(sampler) => sampler.score(model, set, n, &mut rng)?,
+/// So many pairs, by a seed and its stream.
+struct Drawing<'a> {
+    name: &'a str,
+    sampler: Sampler,
+    pairs: usize,
+    seed: (u64, u64),
+}
+
+impl Drawing<'_> {
+    fn rng(&self) -> ChaCha8Rng {
+        rng(self.seed.0, self.seed.1)
+    }
+
+    /// All glyphs that the pairs are made of, some of them often.
+    fn glyphs(&self) -> Vec<usize> {
+        match &self.sampler {
+            // Drawn again for their distances: a million pairs need not be kept.
+            Sampler::Glyphs(sampler) => glyphs_of(&sampler.batch(self.pairs, &mut self.rng())).collect(),
+            Sampler::Sets(sampler) => sampler.glyphs().collect(),
+        }
+    }
+
+    /// The pairs' distances.
+    fn score(self, model: &mut Model<f32>, set: &Dataset, encoded: &Encoded) -> Result<Vec<ScoredPair>> {
+        let mut rng = self.rng();
+        let scored = match self.sampler {
+            Sampler::Glyphs(sampler) => score(model, set, encoded, &sampler.batch(self.pairs, &mut rng))?,
+            Sampler::Sets(mut sampler) => sampler.score(model, encoded, self.pairs, &mut rng)?,
         };
         match scored.iter().find(|pair| !pair.distance.is_finite()) {
             Some(ScoredPair { distance, .. }) => {
                 let message =
                     format!("a distance of {distance}, expected finite numbers: the model is broken");
-                Err(Error::input(name, message))
+                Err(Error::input(self.name, message))
             }
             None => Ok(scored),
         }
     }
+}
+
+fn glyphs_of(pairs: &[Pair]) -> impl Iterator<Item = usize> {
+    pairs.iter().flat_map(|pair| [pair.left, pair.right])
 }
 
 /// The distances of pairs of glyphs, each of which is encoded once.
@@ -139,13 +174,17 @@ impl Sampler {
 /// # Errors
 /// When the layers do not fit together.
 pub fn score_glyphs(model: &mut Model<f32>, set: &Dataset, pairs: &[Pair]) -> Result<Vec<ScoredPair>> {
-    let mut glyphs: Vec<usize> = pairs.iter().flat_map(|pair| [pair.left, pair.right]).collect();
-    glyphs.sort_unstable();
-    glyphs.dedup();
-    let row = |glyph: usize| glyphs.binary_search(&glyph).expect("every glyph is in the list");
-    let rows: Vec<(usize, usize)> = pairs.iter().map(|pair| (row(pair.left), row(pair.right))).collect();
-    let embeddings = embed(model, set.size(), glyphs.len(), |i| &set.glyphs()[glyphs[i]].pixels)?;
-    let distances = model.distances(&embeddings, &rows)?;
+    let encoded = Encoded::new(model, set, glyphs_of(pairs))?;
+    score(model, set, &encoded, pairs)
+}
+
+fn score(
+    model: &mut Model<f32>,
+    set: &Dataset,
+    encoded: &Encoded,
+    pairs: &[Pair],
+) -> Result<Vec<ScoredPair>> {
+    let distances = encoded.distances(model, pairs.iter().map(|pair| (pair.left, pair.right)))?;
     let alphabet = |glyph: usize| set.glyphs()[glyph].alphabet;
     let scored = pairs.iter().zip(distances).map(|(pair, distance)| ScoredPair {
         distance,
