@@ -1,6 +1,7 @@
 //! A Siamese model with its numbers: an [`Architecture`] whose parameters stand at the start of a tape.
 
 use super::architecture::{Architecture, Mode, Parameter};
+use super::layer::Layer;
 use super::objective::BatchLoss;
 use crate::random::rng;
 use crate::tape::{Tape, Var};
@@ -9,10 +10,14 @@ use crate::{Error, Result};
 use rayon::prelude::*;
 use twinglyph_kernels::map::{Product, map_sum};
 
-/// Images that are encoded at a time: few, so that they stay in the caches, but some for each thread. An embedding
-/// does not depend on its neighbours.
-fn batch() -> usize {
-    (8 * rayon::current_num_threads()).clamp(16, 64)
+/// Images that are encoded at a time: few, so that they stay in the caches, but some for each thread, and more where
+/// wide convolutions turn many filters for each call. An embedding does not depend on its neighbours.
+fn batch(architecture: &Architecture) -> usize {
+    let wide = |layer: &Layer| matches!(layer, Layer::Conv2d { filters: 64.., .. });
+    if architecture.encoder.iter().any(wide) {
+        return 64;
+    }
+    (16 * rayon::current_num_threads()).clamp(32, 64)
 }
 
 /// A Siamese model.
@@ -146,7 +151,7 @@ impl<E: Element> Model<E> {
         let [c, h, w] = self.architecture.input;
         let width = self.architecture.embedding_len()?;
         let mut embeddings = Vec::with_capacity(count * width);
-        let batch = batch();
+        let batch = batch(&self.architecture);
         for start in (0..count).step_by(batch) {
             self.forget();
             let n = batch.min(count - start);
