@@ -35,6 +35,7 @@ pub mod data;
 pub mod error;
 pub mod evaluate;
 pub mod gradcheck;
+pub mod hash;
 pub mod nn;
 pub mod ops;
 pub mod random;

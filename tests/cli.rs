@@ -34,26 +34,40 @@ fn a_run_leaves_a_directory_that_can_be_repeated_to_the_same_bytes() {
         fs::read_dir(&run).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
     let expected = [
+        ".lock",
         "accuracy.svg",
+        "best.safetensors",
         "config.toml",
         "confusion-both.svg",
         "confusion-held-out.svg",
         "confusion-train.svg",
+        "environment.json",
+        "last.safetensors",
         "loss.svg",
         "metrics.csv",
         "model.safetensors",
-        "monitors.csv",
         "reliability-held-out.svg",
     ];
     assert_eq!(files, expected);
     let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
     assert_eq!(metrics.lines().count(), 3, "{metrics}");
     succeed(temp.path(), &["train", "--recipe", "runs/quickstart-1/config.toml", "--out", "again"]);
-    for file in expected {
-        let (first, again) =
-            (fs::read(run.join(file)).unwrap(), fs::read(temp.path().join("again").join(file)));
+    let again = temp.path().join("again");
+    // Two files say how long it took.
+    for file in expected.into_iter().filter(|file| !["last.safetensors", "metrics.csv"].contains(file)) {
+        let (first, again) = (fs::read(run.join(file)).unwrap(), fs::read(again.join(file)));
         assert!(first == again.unwrap(), "{file} differs");
     }
+    let without_seconds = |folder: &Path| -> Vec<String> {
+        let text = fs::read_to_string(folder.join("metrics.csv")).unwrap();
+        assert!(text.lines().next().unwrap().ends_with(",seconds"));
+        text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_string()).collect()
+    };
+    assert_eq!(without_seconds(&run), without_seconds(&again));
+    let environment = json(&fs::read_to_string(run.join("environment.json")).unwrap());
+    assert_eq!(environment["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(environment["held_out_alphabets"].as_array().unwrap().len(), 2);
+    assert_eq!(environment["data_fingerprint"].as_str().unwrap().len(), 16);
 }
 
 #[test]

@@ -57,10 +57,10 @@ fn a_model_of_characters_speaks_of_characters() {
 }
 
 #[test]
-fn the_monitors_are_written_beside_the_metrics() {
+fn the_monitors_are_written_beside_the_losses() {
     let temp = tempfile::tempdir().unwrap();
     succeed(temp.path(), &labelled("quick", "run", &["--set", "loss=triplet", "--set", "mining=semi_hard"]));
-    let text = fs::read_to_string(temp.path().join("run/monitors.csv")).unwrap();
+    let text = fs::read_to_string(temp.path().join("run/metrics.csv")).unwrap();
     let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
     assert_eq!(rows.len(), 3, "{text}");
     let at =

@@ -5,9 +5,11 @@ mod compare;
 mod cross_validate;
 mod evaluate;
 mod gradcheck;
+mod interrupt;
 mod one_shot;
 mod output;
 mod profile;
+mod progress;
 mod recipe_arguments;
 mod recipes;
 mod summary;
@@ -49,9 +51,9 @@ impl Command {
         }
     }
 
-    fn run(self) -> Result<()> {
-        match self {
-            Command::Train(arguments) => train::run(arguments),
+    fn run(self) -> Result<ExitCode> {
+        let done = match self {
+            Command::Train(arguments) => return train::run(arguments),
             Command::CrossValidate(arguments) => cross_validate::run(arguments),
             Command::Recipes(arguments) => recipes::run(arguments),
             Command::Evaluate(arguments) => evaluate::run(arguments),
@@ -60,11 +62,12 @@ impl Command {
             Command::Summary(arguments) => summary::run(arguments),
             Command::Bench(arguments) => bench::run(arguments),
             Command::Gradcheck(arguments) => gradcheck::run(arguments),
-        }
+        };
+        done.map(|()| ExitCode::SUCCESS)
     }
 }
 
-/// Runs the program; 0 done, 1 failed, 2 wrong usage.
+/// Runs the program; 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -80,7 +83,7 @@ pub fn main() -> ExitCode {
         rayon::scope(|_| cli.command.run())
     });
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output::complain(&error);
             ExitCode::from(match error {

@@ -12,10 +12,10 @@ pub(super) struct RecipeArguments {
     pub(super) recipe: String,
     /// Omniglot, as a folder or a zip; synthetic alphabets unless given.
     #[arg(long, value_name = "PATH")]
-    data: Vec<PathBuf>,
+    pub(super) data: Vec<PathBuf>,
     /// Epochs, in place of the recipe's.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    epochs: Option<u32>,
+    pub(super) epochs: Option<u32>,
     /// Seed, in place of the recipe's: one seed, one result, bit for bit.
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
@@ -43,10 +43,7 @@ impl RecipeArguments {
         if !self.data.is_empty() {
             recipe.data = self.data.clone();
         }
-        // A run is evaluated from wherever the user stands later.
-        for path in &mut recipe.data {
-            *path = std::path::absolute(&path).map_err(|error| Error::io(&path, error))?;
-        }
+        recipe.data = absolute(&recipe.data)?;
         Ok(recipe)
     }
 
@@ -56,4 +53,9 @@ impl RecipeArguments {
             .file_name()
             .map_or(self.recipe.clone(), |name| name.to_string_lossy().trim_end_matches(".toml").into())
     }
+}
+
+/// Paths that hold wherever the user stands when the run is evaluated or resumed.
+pub(super) fn absolute(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    paths.iter().map(|path| std::path::absolute(path).map_err(|error| Error::io(path, error))).collect()
 }

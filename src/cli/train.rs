@@ -1,24 +1,28 @@
-//! `twinglyph train`: trains a model and shows what it learned.
+//! `twinglyph train`: trains a model, or goes on with a training, and shows what it learned.
 
+use super::interrupt::{self, INTERRUPTED};
 use super::output::{note, print};
-use super::recipe_arguments::RecipeArguments;
-use crate::Result;
+use super::progress::Progress;
+use super::recipe_arguments::{RecipeArguments, absolute};
+use crate::data::Dataset;
 use crate::data::split::Split;
-use crate::evaluate::calibration::Rule;
 use crate::evaluate::metrics::Evaluation;
 use crate::evaluate::protocol::{Protocol, evaluate_sets};
-use crate::recipes::Recipe;
-use crate::run::directory::RunDirectory;
+use crate::recipes::{Recipe, Schedule};
+use crate::run::directory::{BEST, RunDirectory};
+use crate::run::environment::Environment;
 use crate::run::plots;
 use crate::run::trained::{initial_model, load_data, model_file};
-use crate::train::{EpochMetrics, Observer, Reading, check, train};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
+use crate::train::{EpochMetrics, Training};
+use crate::{Error, Result};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::process::ExitCode;
 use twinglyph_kernels::simd::Level;
 
 /// Train a model; without arguments, on synthetic alphabets in under two minutes.
+///
+/// Ctrl-C finishes the step, saves and says how to go on; once more ends at once. A training that was stopped or killed
+/// goes on with --resume, to the same model as one that never stopped.
 ///
 /// Example: twinglyph train --recipe report-triplet --data images_background.zip
 #[derive(clap::Args)]
@@ -35,12 +39,28 @@ pub(super) struct Arguments {
     /// The run directory; runs/RECIPE-N unless given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Go on with the training of this run directory where it stopped; with more --epochs than it has, also when it is
+    /// finished.
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = ["recipe", "seed", "set", "hold_out", "init", "out"]
+    )]
+    resume: Option<PathBuf>,
 }
 
 /// Pairs from each set for the closing figures.
 const CLOSING_PAIRS: usize = 10_000;
 
-pub(super) fn run(arguments: Arguments) -> Result<()> {
+pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
+    match &arguments.resume {
+        Some(path) => resume(path, &arguments.recipe),
+        None => begin(&arguments),
+    }
+}
+
+/// A training from its first step.
+fn begin(arguments: &Arguments) -> Result<ExitCode> {
     let mut recipe = arguments.recipe.resolve()?;
     if !arguments.hold_out.is_empty() {
         recipe.hold_out = arguments.hold_out.clone();
@@ -49,42 +69,162 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     let set = load_data(&recipe, quiet)?;
     let split = Split::by_alphabet(&set, &recipe.hold_out, recipe.seed)?;
     // What cannot be trained leaves no directory behind.
-    check(&recipe, &set, &split)?;
-    let model = initial_model(&recipe, arguments.init.as_deref())?;
+    let training = Training::new(&recipe, initial_model(&recipe, arguments.init.as_deref())?, &set, &split)?;
     let directory = match &arguments.out {
         Some(path) => RunDirectory::create(path)?,
         None => RunDirectory::next(Path::new("runs"), &name)?,
     };
+    let _lock = directory.lock()?;
     directory.write_config(&recipe.to_toml())?;
     if !quiet {
-        let source = if recipe.data.is_empty() { "synthetic" } else { "given" };
         note(format_args!(
-            "Training {} on {} glyphs of {} {source} alphabets, {} more held out; {} threads, {}; to {}",
-            name,
-            split.training.iter().map(|&a| set.alphabet_range(a).len()).sum::<usize>(),
-            split.training.len(),
-            split.held_out.len(),
-            rayon::current_num_threads(),
-            Level::current(),
-            directory.path().display(),
+            "Training {name} on {}; to {}",
+            on(&recipe, &set, &split),
+            directory.path().display()
         ));
     }
-    let mut progress = Progress::new(&recipe, &directory, quiet);
-    let mut trained = train(&recipe, model, &set, &split, &mut progress)?;
-    let names = |alphabets: &[usize]| alphabets.iter().map(|&a| set.alphabets()[a].name.clone()).collect();
-    let (training, held_out) = (names(&split.training), names(&split.held_out));
-    let rule = Rule { threshold: trained.threshold, calibration: trained.calibration };
-    model_file(&trained.model, &recipe, rule, training, held_out).save(&directory.model_path())?;
-    let (seed, pairs) = (recipe.seed, CLOSING_PAIRS);
-    let protocol =
-        Protocol { set: &set, split: &split, unseen: None, label: recipe.label, pairs, glyphs: 1, seed };
-    let evaluation = evaluate_sets(&mut trained.model, rule, &protocol)?;
-    write_pictures(&directory, &trained.history, &evaluation)?;
-    if !quiet && recipe.keep_best {
-        note(format_args!("Kept the weights of epoch {}, the best on the held-out alphabets.", trained.kept));
+    let run = Run { directory: &directory, recipe: &recipe, set: &set, split: &split };
+    run.train(training, Progress::new(&run, quiet))
+}
+
+/// A training from where it stopped.
+fn resume(path: &Path, arguments: &RecipeArguments) -> Result<ExitCode> {
+    let directory = RunDirectory::begun(path)?;
+    let _lock = directory.lock()?;
+    directory.sweep()?;
+    let mut recipe = directory.config()?;
+    let finished = |epochs: usize| {
+        let shown = directory.path().display();
+        print(format_args!(
+            "{shown} is finished, after {epochs} epochs; --epochs with more trains it further"
+        ))
+        .map(|()| ExitCode::SUCCESS)
+    };
+    let last = directory.last()?;
+    let epochs = arguments.epochs.map_or(recipe.epochs, |epochs| epochs as usize);
+    if epochs < recipe.epochs {
+        let message = format!("--epochs {epochs}: the run has {}, expected at least as many", recipe.epochs);
+        return Err(Error::usage(message));
     }
-    print(evaluation.to_string().trim_end())?;
-    print(format_args!("Model, metrics and pictures: {}", directory.path().display()))
+    let further = epochs > recipe.epochs;
+    if directory.is_finished() && !further {
+        return finished(recipe.epochs);
+    }
+    if further && recipe.schedule == Schedule::Cosine && last.is_some() {
+        note(format_args!(
+            "the step size falls over all epochs: what comes is not what {epochs} epochs at once would have come to"
+        ));
+    }
+    recipe.epochs = epochs;
+    if !arguments.data.is_empty() {
+        recipe.data = absolute(&arguments.data)?;
+    }
+    let set = load_data(&recipe, arguments.quiet)?;
+    let known = last.as_ref().map_or_else(|| directory.data_fingerprint(), |last| Ok(Some(last.data)))?;
+    if known.is_some_and(|known| known != set.fingerprint()) {
+        let what = recipe.data.first().map_or("synthetic".into(), |path| path.display().to_string());
+        let message = "holds other glyphs than those that the run was begun with, expected the same";
+        return Err(Error::input(what, message));
+    }
+    let split = Split::by_alphabet(&set, &recipe.hold_out, recipe.seed)?;
+    let mut training = Training::new(&recipe, initial_model(&recipe, None)?, &set, &split)?;
+    let run = Run { directory: &directory, recipe: &recipe, set: &set, split: &split };
+    let mut progress = Progress::new(&run, arguments.quiet);
+    if let Some(last) = &last {
+        let of =
+            |error: Error| Error::input(directory.path().display(), format!("last.safetensors: {error}"));
+        training.restore(&last.checkpoint).map_err(of)?;
+        progress.restore(&training, &last.checkpoint).map_err(of)?;
+    }
+    let (epoch, step) = training.position();
+    if training.is_done() && directory.is_finished() {
+        return finished(epoch);
+    }
+    if further {
+        directory.write_config(&recipe.to_toml())?;
+        directory.unfinish()?;
+    }
+    if !arguments.quiet {
+        note(format_args!(
+            "Going on with {} after epoch {epoch} of {epochs} and {step} steps, on {}",
+            directory.path().display(),
+            on(&recipe, &set, &split),
+        ));
+    }
+    run.train(training, progress)
+}
+
+/// What a training works on, in words.
+fn on(recipe: &Recipe, set: &Dataset, split: &Split) -> String {
+    format!(
+        "{} glyphs of {} {} alphabets, {} more held out; {} threads, {}",
+        split.training.iter().map(|&a| set.alphabet_range(a).len()).sum::<usize>(),
+        split.training.len(),
+        if recipe.data.is_empty() { "synthetic" } else { "given" },
+        split.held_out.len(),
+        rayon::current_num_threads(),
+        Level::current(),
+    )
+}
+
+/// What is trained, on what, and where to.
+pub(super) struct Run<'a> {
+    pub(super) directory: &'a RunDirectory,
+    pub(super) recipe: &'a Recipe,
+    pub(super) set: &'a Dataset,
+    pub(super) split: &'a Split,
+}
+
+impl Run<'_> {
+    /// Trains to the end, or until Ctrl-C; then measures, and writes all that a finished run has, the model last.
+    fn train(&self, mut training: Training<'_>, mut progress: Progress<'_>) -> Result<ExitCode> {
+        let Run { directory, recipe, set, split } = *self;
+        directory.write_environment(&Environment::current(set, split))?;
+        interrupt::listen()?;
+        progress.keep(&training)?;
+        if !training.run(&mut progress)? {
+            let ((epoch, step), shown) = (training.position(), directory.path().display());
+            progress.finish();
+            note(format_args!(
+                "Stopped and saved after epoch {epoch} of {} and {step} steps; go on with: twinglyph train --resume {shown}",
+                recipe.epochs
+            ));
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        progress.finish();
+        interrupt::saved();
+        let mut trained = training.finish()?;
+        let protocol = Protocol {
+            set,
+            split,
+            unseen: None,
+            label: recipe.label,
+            pairs: CLOSING_PAIRS,
+            glyphs: 1,
+            seed: recipe.seed,
+        };
+        let evaluation = evaluate_sets(&mut trained.model, trained.rule, &protocol)?;
+        write_pictures(directory, &trained.history, &evaluation)?;
+        let file =
+            model_file(&trained.model, &trained.model.values(), recipe, trained.rule, split.names(set));
+        file.save(&directory.final_model_path())?;
+        if !progress.is_quiet() && recipe.keep_best {
+            note(format_args!(
+                "Kept the weights of epoch {}, the best on the held-out alphabets.",
+                trained.kept
+            ));
+        }
+        print(evaluation.to_string().trim_end())?;
+        print(format_args!("Model, metrics and pictures: {}", directory.path().display()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The weights of the best epoch so far, as a model.
+    pub(super) fn write_best(&self, training: &Training<'_>) -> Result<()> {
+        let Some((values, rule)) = training.kept() else { return Ok(()) };
+        let file = model_file(training.model(), values, self.recipe, rule, self.split.names(self.set));
+        self.directory.write(BEST, &file.to_bytes())
+    }
 }
 
 fn write_pictures(directory: &RunDirectory, history: &[EpochMetrics], evaluation: &Evaluation) -> Result<()> {
@@ -100,88 +240,4 @@ fn write_pictures(directory: &RunDirectory, history: &[EpochMetrics], evaluation
         }
     }
     Ok(())
-}
-
-/// Keras's progress: a live bar on a terminal, a line an epoch everywhere.
-struct Progress<'a> {
-    directory: &'a RunDirectory,
-    history: Vec<EpochMetrics>,
-    readings: Vec<Reading>,
-    epochs: usize,
-    steps: usize,
-    quiet: bool,
-    bar: ProgressBar,
-    started: Instant,
-    loss_sum: f64,
-}
-
-impl<'a> Progress<'a> {
-    fn new(recipe: &Recipe, directory: &'a RunDirectory, quiet: bool) -> Progress<'a> {
-        let live = !quiet && std::io::stderr().is_terminal();
-        let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(recipe.steps as u64), target);
-        let style = ProgressStyle::with_template("{prefix} {pos}/{len} [{bar:30}] {eta} left - {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=>."));
-        Progress {
-            directory,
-            history: Vec::new(),
-            readings: Vec::new(),
-            epochs: recipe.epochs,
-            steps: recipe.steps,
-            quiet,
-            bar,
-            started: Instant::now(),
-            loss_sum: 0.0,
-        }
-    }
-}
-
-impl Observer for Progress<'_> {
-    fn step(&mut self, epoch: usize, step: usize, loss: f32) {
-        if step == 1 {
-            self.bar.reset();
-            self.bar.set_prefix(format!("Epoch {epoch}/{}", self.epochs));
-            (self.started, self.loss_sum) = (Instant::now(), 0.0);
-        }
-        self.loss_sum += f64::from(loss);
-        self.bar.set_position(step as u64);
-        let ms = self.started.elapsed().as_secs_f64() * 1e3 / step as f64;
-        self.bar.set_message(format!("{ms:.0}ms/step - loss: {:.4}", self.loss_sum / step as f64));
-    }
-
-    fn epoch(&mut self, metrics: &EpochMetrics, reading: &Reading) -> Result<()> {
-        self.history.push(*metrics);
-        self.readings.push(reading.clone());
-        self.directory.write_metrics(&self.history)?;
-        self.directory.write_monitors(&self.readings)?;
-        if !self.quiet {
-            // The first step is not timed: the clock starts when it ends.
-            let seconds = self.started.elapsed().as_secs_f64();
-            let line = format!(
-                "Epoch {}/{} - {}/{} - {:.0}s {:.0}ms/step - loss: {:.4} - accuracy: {:.4} - val_loss: {:.4} - val_accuracy: {:.4}",
-                metrics.epoch,
-                self.epochs,
-                self.steps,
-                self.steps,
-                seconds,
-                seconds * 1e3 / self.steps as f64,
-                metrics.loss,
-                metrics.accuracy,
-                metrics.val_loss,
-                metrics.val_accuracy,
-            );
-            self.bar.suspend(|| note(line));
-        }
-        Ok(())
-    }
-
-    fn alarm(&mut self, sentence: &str) {
-        self.bar.suspend(|| note(format_args!("warning: {sentence}")));
-    }
-}
-
-impl Drop for Progress<'_> {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
 }

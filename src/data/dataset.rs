@@ -1,6 +1,7 @@
 //! Glyphs in memory: one bit a pixel where the source has one bit, else eight, and the labels
 //! alphabet, character, drawer.
 
+use crate::hash::Fnv;
 use crate::{Error, Result};
 use std::ops::Range;
 
@@ -207,9 +208,9 @@ impl Dataset {
 
     /// A number that tells this set from any other: of its size, names, labels and pixels, the same on every platform.
     ///
-    /// FNV-1a of 64 bits: against mix-ups, not against malice.
+    /// Against mix-ups, not against malice: see [`Fnv`].
     pub fn fingerprint(&self) -> u64 {
-        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+        let mut hash = Fnv::default();
         hash.number(self.size.0);
         hash.number(self.size.1);
         hash.number(self.alphabets.len());
@@ -228,33 +229,12 @@ impl Dataset {
             hash.number(kind);
             hash.bytes(bytes);
         }
-        hash.0
+        hash.finish()
     }
 
     /// Bytes of memory that the pixels take.
     pub fn pixel_bytes(&self) -> usize {
         self.glyphs.iter().map(|g| g.pixels.bytes()).sum()
-    }
-}
-
-/// A hash in the making: for each byte, xor and multiply by the FNV prime.
-struct Fnv(u64);
-
-impl Fnv {
-    /// The length first, so that `ab`, `c` is not `a`, `bc`.
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.number(bytes.len());
-        self.raw(bytes);
-    }
-
-    fn number(&mut self, number: usize) {
-        self.raw(&(number as u64).to_le_bytes());
-    }
-
-    fn raw(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
     }
 }
 

@@ -97,6 +97,12 @@ impl Split {
         Ok((0..folds).map(split).collect())
     }
 
+    /// The names of the alphabets trained on, and of those held out.
+    pub fn names(&self, set: &Dataset) -> [Vec<String>; 2] {
+        let names = |side: &[usize]| side.iter().map(|&a| set.alphabets()[a].name.clone()).collect();
+        [names(&self.training), names(&self.held_out)]
+    }
+
     /// Finds again the alphabets that a stored model was trained on and those held out; either may be empty.
     ///
     /// # Errors

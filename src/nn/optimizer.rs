@@ -56,6 +56,22 @@ impl<E: Element> Adam<E> {
         Adam { settings, steps: 0, means }
     }
 
+    /// The steps that were taken, and for each parameter the means of its gradient and of their squares (empty where it is
+    /// not trained).
+    pub fn state(&self) -> (i32, &[[Vec<E>; 2]]) {
+        (self.steps, &self.means)
+    }
+
+    /// Goes on from a state of the same model.
+    ///
+    /// # Panics
+    /// When it is of another model.
+    pub fn set_state(&mut self, steps: i32, means: Vec<[Vec<E>; 2]>) {
+        let lens = |means: &[[Vec<E>; 2]]| means.iter().map(|m| [m[0].len(), m[1].len()]).collect::<Vec<_>>();
+        assert_eq!(lens(&means), lens(&self.means), "the means are of another model");
+        (self.steps, self.means) = (steps, means);
+    }
+
     /// Changes the step size from the next step on.
     pub fn set_learning_rate(&mut self, learning_rate: f64) {
         self.settings.learning_rate = learning_rate;
@@ -112,6 +128,16 @@ impl<E: Element> Average<E> {
     /// An average of nothing yet.
     pub fn new(model: &Model<E>, decay: f64) -> Average<E> {
         Average { decay, steps: 0, values: model.values() }
+    }
+
+    /// An average that took values in `steps` times and came to `values`.
+    pub fn with_values(decay: f64, steps: i32, values: Vec<Tensor<E>>) -> Average<E> {
+        Average { decay, steps, values }
+    }
+
+    /// How often values were taken in.
+    pub fn steps(&self) -> i32 {
+        self.steps
     }
 
     /// Takes the model's values in.

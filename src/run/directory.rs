@@ -1,13 +1,30 @@
 //! The run directory: the resolved configuration, metrics as CSV, the model, pictures.
 
-use crate::train::{EpochMetrics, Reading};
+use super::checkpoint_file::CheckpointFile;
+use super::environment::Environment;
+use crate::recipes::Recipe;
 use crate::{Error, Result};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The model's file name in a run directory.
+/// The model's file name in a run directory; it is written last.
 pub const MODEL: &str = "model.safetensors";
+/// The weights of the best epoch so far, as a model.
+pub const BEST: &str = "best.safetensors";
+/// The state in which the training was last put aside.
+const LAST: &str = "last.safetensors";
+const ENVIRONMENT: &str = "environment.json";
+const CONFIG: &str = "config.toml";
+/// Held open and locked by the process that trains.
+const LOCK: &str = ".lock";
+const TEMPORARY: &str = "tmp";
+
+/// A run directory that no other process trains in.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
 
 /// A folder that a run writes to, or one that it has written.
 #[derive(Clone, Debug)]
@@ -61,7 +78,20 @@ impl RunDirectory {
         }
     }
 
-    /// Finds the model of a run directory, or takes a model file by itself.
+    /// Takes a directory that a training was begun in.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn begun(path: &Path) -> Result<RunDirectory> {
+        if path.join(CONFIG).is_file() {
+            return Ok(RunDirectory::at(path));
+        }
+        let problem = if path.is_dir() { format!("has no {CONFIG}") } else { "is no folder".into() };
+        Err(Error::input(path.display(), format!("{problem}, expected the directory of a run")))
+    }
+
+    /// Finds the model of a run directory, or takes a model file by itself. Of a run that is not finished it is the best so
+    /// far.
     ///
     /// # Errors
     /// When there is neither.
@@ -71,8 +101,11 @@ impl RunDirectory {
             return Ok(RunDirectory { path: folder.to_path_buf(), model: path.to_path_buf() });
         }
         let run = RunDirectory::at(path);
-        if run.model.is_file() {
-            return Ok(run);
+        for name in [MODEL, BEST] {
+            let model = path.join(name);
+            if model.is_file() {
+                return Ok(RunDirectory { model, ..run });
+            }
         }
         let problem = if path.is_dir() { format!("has no {MODEL}") } else { "does not exist".into() };
         Err(Error::input(
@@ -97,66 +130,113 @@ impl RunDirectory {
     /// When it cannot be written.
     pub fn write_config(&self, toml: &str) -> Result<()> {
         let text = format!("# Everything that this run was made from; `train --recipe` takes it.\n\n{toml}");
-        self.write("config.toml", text.as_bytes())
+        self.write(CONFIG, text.as_bytes())
     }
 
-    /// Writes the metrics of all epochs so far, a row an epoch.
+    /// The configuration that was written.
     ///
     /// # Errors
-    /// When they cannot be written.
-    pub fn write_metrics(&self, history: &[EpochMetrics]) -> Result<()> {
-        let mut csv =
-            String::from("epoch,loss,accuracy,val_loss,val_accuracy,val_auc,threshold,learning_rate\n");
-        for m in history {
-            csv += &format!(
-                "{},{},{},{},{},{},{},{}\n",
-                m.epoch,
-                m.loss,
-                m.accuracy,
-                m.val_loss,
-                m.val_accuracy,
-                m.val_auc,
-                m.threshold,
-                m.learning_rate
-            );
-        }
-        self.write("metrics.csv", csv.as_bytes())
+    /// When it cannot be read, or is no recipe.
+    pub fn config(&self) -> Result<Recipe> {
+        let path = self.path.join(CONFIG);
+        let text = fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+        Recipe::parse(&path.display().to_string(), &text, &[])
     }
 
-    /// Writes what was read at the end of each epoch so far, a row an epoch; what a run does not have is left empty.
+    /// The state that the training was last put aside in; `None` before the first.
+    ///
+    /// # Errors
+    /// When it is damaged or cannot be read.
+    pub fn last(&self) -> Result<Option<CheckpointFile>> {
+        let path = self.path.join(LAST);
+        if path.exists() { CheckpointFile::load(&path).map(Some) } else { Ok(None) }
+    }
+
+    /// The fingerprint of the data that the run was begun with, as `environment.json` has it; `None` where it has none.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn data_fingerprint(&self) -> Result<Option<u64>> {
+        let path = self.path.join(ENVIRONMENT);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+        let fingerprint = || {
+            let value: serde_json::Value = serde_json::from_str(&text).ok()?;
+            u64::from_str_radix(value.get("data_fingerprint")?.as_str()?, 16).ok()
+        };
+        let message = "has no data_fingerprint, expected a hexadecimal number";
+        fingerprint().map(Some).ok_or_else(|| Error::input(path.display(), message))
+    }
+
+    /// Writes what the run is made with.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write_monitors(&self, readings: &[Reading]) -> Result<()> {
-        let mut csv = String::from(
-            "epoch,loss_ratio,least_spread,mean_spread,length,saturated,positive_distance,negative_distance,\
-             distance_spread,active_triplets",
-        );
-        for (layer, _) in readings.first().map_or(&[][..], |first| &first.gradients) {
-            csv += &format!(",gradient_{layer}");
+    pub fn write_environment(&self, environment: &Environment) -> Result<()> {
+        self.write(ENVIRONMENT, environment.to_json().as_bytes())
+    }
+
+    /// Where a finished run's model stands.
+    pub fn final_model_path(&self) -> PathBuf {
+        self.path.join(MODEL)
+    }
+
+    /// Puts a training's state aside.
+    ///
+    /// # Errors
+    /// When it cannot be written; the one before is still there.
+    pub fn write_last(&self, file: &CheckpointFile) -> Result<()> {
+        file.save(&self.path.join(LAST))
+    }
+
+    /// Whether the training came to its end: the model is written last.
+    pub fn is_finished(&self) -> bool {
+        self.path.join(MODEL).is_file()
+    }
+
+    /// Takes the directory for this process alone, as long as the answer lives.
+    ///
+    /// # Errors
+    /// When another process has it.
+    pub fn lock(&self) -> Result<Lock> {
+        let path = self.path.join(LOCK);
+        let file = File::create(&path).map_err(|error| Error::io(&path, error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(Error::input(
+                self.path.display(),
+                "another process trains in this directory, expected none",
+            )),
+            Err(TryLockError::Error(error)) => Err(Error::io(path, error)),
         }
-        csv.push('\n');
-        let optional = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-        for r in readings {
-            csv += &format!(
-                "{},{},{},{},{},{},{},{},{},{}",
-                r.epoch,
-                r.loss_ratio,
-                r.spread[0],
-                r.spread[1],
-                r.length,
-                optional(r.saturated),
-                r.distance[0],
-                r.distance[1],
-                r.distance_spread,
-                optional(r.active)
-            );
-            for (_, norm) in &r.gradients {
-                csv += &format!(",{norm}");
+    }
+
+    /// Removes what writes that were cut off have left.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn sweep(&self) -> Result<()> {
+        for entry in fs::read_dir(&self.path).map_err(|error| Error::io(&self.path, error))? {
+            let path = entry.map_err(|error| Error::io(&self.path, error))?.path();
+            if path.extension().is_some_and(|extension| extension == TEMPORARY) && path.is_file() {
+                fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
             }
-            csv.push('\n');
         }
-        self.write("monitors.csv", csv.as_bytes())
+        Ok(())
+    }
+
+    /// Takes the model of a finished run away: it is to be trained further. The best checkpoint stays.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn unfinish(&self) -> Result<()> {
+        let path = self.path.join(MODEL);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path, error)),
+            _ => Ok(()),
+        }
     }
 
     /// Writes a file of the run, whole or not at all.
@@ -178,7 +258,8 @@ impl RunDirectory {
 /// When it cannot be written; what stood there before still does.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".tmp");
+    name.push(".");
+    name.push(TEMPORARY);
     let temporary = path.with_file_name(name);
     let written = File::create(&temporary).and_then(|mut file| {
         file.write_all(bytes)?;

@@ -1,4 +1,57 @@
-//! What the machine says of the process.
+//! What a run was made with and on: the program, the machine, the data.
+
+use crate::data::Dataset;
+use crate::data::split::Split;
+use serde::Serialize;
+use twinglyph_kernels::simd::Level;
+
+/// `environment.json`: nothing of it changes what a run comes to, but the data.
+#[derive(Clone, Debug, Serialize)]
+pub struct Environment {
+    /// The program's version.
+    pub version: &'static str,
+    /// The SIMD level that the kernels ran at.
+    pub simd: String,
+    /// Threads that the work was spread over.
+    pub threads: usize,
+    /// For example `linux`.
+    pub os: &'static str,
+    /// For example `x86_64`.
+    pub arch: &'static str,
+    /// See [`Dataset::fingerprint`], in hexadecimal.
+    pub data_fingerprint: String,
+    /// Glyphs in the data.
+    pub glyphs: usize,
+    /// Names of the alphabets that were trained on.
+    pub training_alphabets: Vec<String>,
+    /// Names of those held out.
+    pub held_out_alphabets: Vec<String>,
+}
+
+impl Environment {
+    /// Of this process, at work on a dataset.
+    pub fn current(set: &Dataset, split: &Split) -> Environment {
+        let [training_alphabets, held_out_alphabets] = split.names(set);
+        Environment {
+            version: env!("CARGO_PKG_VERSION"),
+            simd: Level::current().to_string(),
+            threads: rayon::current_num_threads(),
+            os: std::env::consts::OS,
+            arch: std::env::consts::ARCH,
+            data_fingerprint: format!("{:016x}", set.fingerprint()),
+            glyphs: set.glyphs().len(),
+            training_alphabets,
+            held_out_alphabets,
+        }
+    }
+
+    /// The file's text.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("names and numbers are JSON");
+        text.push('\n');
+        text
+    }
+}
 
 /// The most memory that the process has held, in MiB; `None` where the system does not tell it in a file.
 pub fn peak_rss_mib() -> Option<f64> {

@@ -1,8 +1,10 @@
 //! What a run leaves on disk: its directory, the model file, metrics and pictures.
 
+pub mod checkpoint_file;
 pub mod config;
 pub mod directory;
 pub mod environment;
+pub mod metrics_file;
 pub mod mistakes;
 pub mod model_file;
 pub mod plots;

@@ -5,7 +5,7 @@ use super::model_file::{Metadata, ModelFile, NamedTensor};
 use crate::data::omniglot::{self, LoadOptions};
 use crate::data::{Dataset, synthetic};
 use crate::evaluate::calibration::Rule;
-use crate::nn::Model;
+use crate::nn::{Model, Parameter};
 use crate::recipes::Recipe;
 use crate::tensor::Tensor;
 use crate::{Error, Result};
@@ -97,22 +97,20 @@ pub fn load_data(recipe: &Recipe, quiet: bool) -> Result<Dataset> {
     })
 }
 
-/// The file of a model.
+/// The file of a model with these values in place of its own.
 pub fn model_file(
     model: &Model<f32>,
+    values: &[Tensor<f32>],
     recipe: &Recipe,
     rule: Rule,
-    training_alphabets: Vec<String>,
-    held_out_alphabets: Vec<String>,
+    [training_alphabets, held_out_alphabets]: [Vec<String>; 2],
 ) -> ModelFile {
-    let tensors = model
-        .parameters()
-        .map(|(parameter, var)| NamedTensor {
-            name: parameter.name.clone(),
-            shape: parameter.shape.dims().to_vec(),
-            values: model.tape().value(var).values().to_vec(),
-        })
-        .collect();
+    let tensor = |((parameter, _), value): ((&Parameter, _), &Tensor<f32>)| NamedTensor {
+        name: parameter.name.clone(),
+        shape: parameter.shape.dims().to_vec(),
+        values: value.values().to_vec(),
+    };
+    let tensors = model.parameters().zip(values).map(tensor).collect();
     let metadata = Metadata {
         recipe: recipe.without_paths().to_toml(),
         threshold: Some(rule.threshold),

@@ -93,13 +93,15 @@ pub fn cross_validate(
         let mut trained = train(recipe, model, set, &split, &mut Inner(observer))?;
         let drawn = PairSampler::new(set, &part, recipe.label)?.batch(pairs, &mut rng(recipe.seed, PAIRS));
         let scored = score_glyphs(&mut trained.model, set, &drawn)?;
-        let figures = Figures::of(&scored, trained.threshold);
+        let figures = Figures::of(&scored, trained.rule.threshold);
         for (&alphabet, name) in part.iter().zip(&names) {
             let a = alphabet as u32;
             let own: Vec<ScoredPair> =
                 scored.iter().copied().filter(|p| p.alphabets.0 == a || p.alphabets.1 == a).collect();
-            alphabets
-                .push(AlphabetFigures { name: name.clone(), figures: Figures::of(&own, trained.threshold) });
+            alphabets.push(AlphabetFigures {
+                name: name.clone(),
+                figures: Figures::of(&own, trained.rule.threshold),
+            });
         }
         let fold = Fold { alphabets: names, kept: trained.kept, figures };
         observer.done(&fold);

@@ -11,7 +11,7 @@
 use super::batch::Tally;
 use crate::Result;
 use crate::data::batches::Shares;
-use crate::nn::{Form, Layer, Model, Objective};
+use crate::nn::{Form, Layer, Model, Objective, Parameter};
 use crate::recipes::Recipe;
 use crate::tape::Tape;
 use crate::tensor::Tensor;
@@ -39,6 +39,44 @@ pub struct Reading {
     pub gradients: Vec<(String, f64)>,
 }
 
+impl Reading {
+    /// How many numbers it has beside the gradients of its layers.
+    pub(super) const NUMBERS: usize = 10;
+
+    /// All of them, a missing one as NaN.
+    pub(super) fn numbers(&self) -> Vec<f64> {
+        let [least, mean] = self.spread;
+        let [positive, negative] = self.distance;
+        let [saturated, active] = [self.saturated, self.active].map(|share| share.unwrap_or(f64::NAN));
+        let mut all = vec![f64::from(self.epoch), self.loss_ratio, least, mean, self.length, saturated];
+        all.extend([positive, negative, self.distance_spread, active]);
+        all.extend(self.gradients.iter().map(|(_, norm)| norm));
+        all
+    }
+
+    /// From all of them.
+    pub(super) fn from_numbers(numbers: &[f64], layers: &[String]) -> Option<Reading> {
+        let (numbers, norms) = numbers.split_at_checked(Reading::NUMBERS)?;
+        let &[epoch, loss_ratio, least, mean, length, saturated, positive, negative, distance_spread, active] =
+            numbers
+        else {
+            return None;
+        };
+        let share = |share: f64| (!share.is_nan()).then_some(share);
+        (norms.len() == layers.len()).then(|| Reading {
+            epoch: epoch as u32,
+            loss_ratio,
+            spread: [least, mean],
+            length,
+            saturated: share(saturated),
+            distance: [positive, negative],
+            distance_spread,
+            active: share(active),
+            gradients: layers.iter().cloned().zip(norms.iter().copied()).collect(),
+        })
+    }
+}
+
 /// Watches the epochs of a run.
 pub(super) struct Monitor {
     baseline: f64,
@@ -60,6 +98,16 @@ impl Monitor {
             first: None,
             alarmed: false,
         })
+    }
+
+    /// What it remembers: the first epoch's loss ratio (NaN before it), and whether it has given its alarm.
+    pub(super) fn state(&self) -> [f64; 2] {
+        [self.first.unwrap_or(f64::NAN), f64::from(u8::from(self.alarmed))]
+    }
+
+    /// Remembers it again.
+    pub(super) fn restore(&mut self, [first, alarmed]: [f64; 2]) {
+        (self.first, self.alarmed) = ((!first.is_nan()).then_some(first), alarmed != 0.0);
     }
 
     /// Reads an epoch.
@@ -172,13 +220,26 @@ fn baseline(objective: &Objective, shares: Shares) -> Result<f64> {
 pub(super) fn layer_gradients(model: &Model<f32>) -> Vec<(String, f64)> {
     let mut layers: Vec<(String, f64)> = Vec::new();
     for (parameter, norm) in model.gradient_norms() {
-        let layer = parameter.name.rsplit_once('.').map_or(&parameter.name[..], |(layer, _)| layer);
+        let layer = layer_of(parameter);
         match layers.last_mut() {
             Some((name, sum)) if name == layer => *sum = sum.hypot(norm),
             _ => layers.push((layer.into(), norm)),
         }
     }
     layers
+}
+
+/// The names of the layers that have gradients.
+pub(super) fn trained_layers(model: &Model<f32>) -> Vec<String> {
+    let trained = model.parameters().filter(|(parameter, _)| parameter.source.is_trainable());
+    let mut layers: Vec<String> = trained.map(|(parameter, _)| layer_of(parameter).into()).collect();
+    layers.dedup();
+    layers
+}
+
+/// `encoder.0` of `encoder.0.weight`.
+fn layer_of(parameter: &Parameter) -> &str {
+    parameter.name.rsplit_once('.').map_or(&parameter.name, |(layer, _)| layer)
 }
 
 /// The standard deviation of each column.

@@ -1,0 +1,150 @@
+//! What a training shows and keeps while it goes on.
+
+use super::interrupt;
+use super::output::note;
+use super::train::Run;
+use crate::Result;
+use crate::run::checkpoint_file::CheckpointFile;
+use crate::run::metrics_file::metrics_csv;
+use crate::train::checkpoint::Checkpoint;
+use crate::train::{EpochMetrics, Observer, Reading, Training};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::Instant;
+
+/// Keras's progress: a live bar on a terminal, a line an epoch everywhere. Files: the metrics, the checkpoints.
+pub(super) struct Progress<'a> {
+    run: &'a Run<'a>,
+    /// The data's fingerprint.
+    data: u64,
+    history: Vec<EpochMetrics>,
+    readings: Vec<Reading>,
+    /// Of each epoch that is done.
+    seconds: Vec<f64>,
+    /// Of the epoch's part in processes before this one.
+    before: f64,
+    started: Instant,
+    /// The epoch's first step here, and the moment it ended: steps are timed from there on.
+    first: Option<(usize, Instant)>,
+    /// Of the epoch's steps here.
+    loss_sum: f64,
+    quiet: bool,
+    bar: ProgressBar,
+}
+
+/// The checkpoint's array of the seconds of epochs, the last one's so far.
+const SECONDS: &str = "seconds";
+
+impl<'a> Progress<'a> {
+    pub(super) fn new(run: &'a Run<'a>, quiet: bool) -> Progress<'a> {
+        let live = !quiet && std::io::stderr().is_terminal();
+        let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(run.recipe.steps as u64), target);
+        let style = ProgressStyle::with_template("{prefix} {pos}/{len} [{bar:30}] {eta} left - {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=>."));
+        Progress {
+            run,
+            data: run.set.fingerprint(),
+            history: Vec::new(),
+            readings: Vec::new(),
+            seconds: Vec::new(),
+            before: 0.0,
+            started: Instant::now(),
+            first: None,
+            loss_sum: 0.0,
+            quiet,
+            bar,
+        }
+    }
+
+    /// Goes on from a training that was taken up.
+    pub(super) fn restore(&mut self, training: &Training<'_>, checkpoint: &Checkpoint) -> Result<()> {
+        (self.history, self.readings) = (training.history().to_vec(), training.readings().to_vec());
+        self.seconds = checkpoint.list(SECONDS)?.to_vec();
+        self.before = if self.seconds.len() > self.history.len() { self.seconds.pop() } else { None }
+            .unwrap_or_default();
+        self.seconds.resize(self.history.len(), f64::NAN);
+        Ok(())
+    }
+
+    /// Writes the training's state.
+    pub(super) fn keep(&self, training: &Training<'_>) -> Result<()> {
+        let mut checkpoint = training.checkpoint();
+        let mut seconds = self.seconds.clone();
+        seconds.push(self.before + self.started.elapsed().as_secs_f64());
+        checkpoint.put(SECONDS, seconds);
+        self.run.directory.write_last(&CheckpointFile { data: self.data, checkpoint })
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for Progress<'_> {
+    fn step(&mut self, epoch: usize, step: usize, loss: f32) {
+        let epochs = self.run.recipe.epochs;
+        let (first, since) = *self.first.get_or_insert_with(|| {
+            self.bar.reset();
+            self.bar.set_prefix(format!("Epoch {epoch}/{epochs}"));
+            self.loss_sum = 0.0;
+            (step, Instant::now())
+        });
+        self.loss_sum += f64::from(loss);
+        self.bar.set_position(step as u64);
+        let ms = since.elapsed().as_secs_f64() * 1e3 / (step - first).max(1) as f64;
+        let loss = self.loss_sum / (step - first + 1) as f64;
+        self.bar.set_message(format!("{ms:.0}ms/step - loss: {loss:.4}"));
+    }
+
+    fn epoch(&mut self, metrics: &EpochMetrics, reading: &Reading) -> Result<()> {
+        let seconds = self.before + self.started.elapsed().as_secs_f64();
+        (self.before, self.started, self.first) = (0.0, Instant::now(), None);
+        self.history.push(*metrics);
+        self.readings.push(reading.clone());
+        self.seconds.push(seconds);
+        let csv = metrics_csv(&self.history, &self.readings, &self.seconds);
+        self.run.directory.write("metrics.csv", csv.as_bytes())?;
+        if !self.quiet {
+            let (epochs, steps) = (self.run.recipe.epochs, self.run.recipe.steps);
+            let line = format!(
+                "Epoch {}/{epochs} - {steps}/{steps} - {seconds:.0}s {:.0}ms/step - loss: {:.4} - accuracy: {:.4} - \
+                 val_loss: {:.4} - val_accuracy: {:.4}",
+                metrics.epoch,
+                seconds * 1e3 / steps as f64,
+                metrics.loss,
+                metrics.accuracy,
+                metrics.val_loss,
+                metrics.val_accuracy,
+            );
+            self.bar.suspend(|| note(line));
+        }
+        Ok(())
+    }
+
+    fn alarm(&mut self, sentence: &str) {
+        self.bar.suspend(|| note(format_args!("warning: {sentence}")));
+    }
+
+    fn stop(&mut self) -> bool {
+        interrupt::asked()
+    }
+
+    fn save(&mut self, training: &Training<'_>, better: bool) -> Result<()> {
+        if better {
+            self.run.write_best(training)?;
+        }
+        self.keep(training)
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
