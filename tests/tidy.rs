@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("recipes", &["data", "nn"]),
     ("evaluate", &["data", "nn", "tensor"]),
     ("train", &["data", "evaluate", "nn", "ops", "recipes", "tape", "tensor"]),
-    ("run", &["data", "evaluate", "nn", "recipes", "tensor", "train"]),
+    ("run", &["data", "evaluate", "nn", "recipes", "tape", "tensor", "train"]),
 ];
 
 const LONGEST: usize = 500;

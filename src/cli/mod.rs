@@ -5,6 +5,7 @@ mod compare;
 mod cross_validate;
 mod evaluate;
 mod gradcheck;
+mod gradients;
 mod interrupt;
 mod one_shot;
 mod output;
@@ -38,6 +39,7 @@ enum Command {
     Summary(summary::Arguments),
     Bench(bench::Arguments),
     Gradcheck(gradcheck::Arguments),
+    Gradients(gradients::Arguments),
 }
 
 impl Command {
@@ -62,6 +64,7 @@ impl Command {
             Command::Summary(arguments) => summary::run(arguments),
             Command::Bench(arguments) => bench::run(arguments),
             Command::Gradcheck(arguments) => gradcheck::run(arguments),
+            Command::Gradients(arguments) => gradients::run(arguments),
         };
         done.map(|()| ExitCode::SUCCESS)
     }

@@ -3,7 +3,7 @@
 
 use super::fuse;
 use super::layer::Layer;
-use super::objective::{BatchLoss, Objective};
+use super::objective::{BatchLoss, Objective, PairLoss};
 use crate::ops::EuclideanDistance;
 use crate::tape::{Tape, Var};
 use crate::tensor::{Element, Shape, Tensor};
@@ -225,7 +225,7 @@ impl Architecture {
         Ok(x)
     }
 
-    /// The contrastive loss of pairs of images with labels `same` (N, 1); also the distances.
+    /// The contrastive loss of pairs of images with labels `same` (N, 1).
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -236,12 +236,13 @@ impl Architecture {
         [left, right]: [Var; 2],
         same: Var,
         mode: Mode,
-    ) -> Result<(Var, Var)> {
+    ) -> Result<PairLoss> {
         let left = self.encode(tape, parameters, left, mode)?;
         let right = self.encode(tape, parameters, right, mode.part(TOWER))?;
-        let distance = self.distance(tape, parameters, [left, right], mode)?;
+        let embeddings = [left, right];
+        let distance = self.distance(tape, parameters, embeddings, mode)?;
         let loss = self.objective.of_pairs(tape, distance, same)?;
-        Ok((loss, distance))
+        Ok(PairLoss { loss, distance, embeddings })
     }
 
     /// The triplet loss of anchors, positives and negatives; also their embeddings.

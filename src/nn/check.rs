@@ -98,7 +98,7 @@ fn check_model(name: &str) -> Result<Row> {
                 match *rest {
                     [left, right] => {
                         let same = tape.constant(same.clone());
-                        Ok(architecture.pair_loss(tape, &parameters, [left, right], same, mode)?.0)
+                        Ok(architecture.pair_loss(tape, &parameters, [left, right], same, mode)?.loss)
                     }
                     [anchor, positive, negative] => Ok(architecture
                         .triplet_loss(tape, &parameters, [anchor, positive, negative], mode)?

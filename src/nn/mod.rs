@@ -14,6 +14,6 @@ pub use architecture::{Architecture, Mode, Parameter, Source};
 pub use check::{CHECKED_MODELS, check_models};
 pub use layer::{Layer, Pair};
 pub use model::Model;
-pub use objective::{BatchLoss, Form, Loss, Objective};
+pub use objective::{BatchLoss, Form, Loss, Objective, PairLoss};
 pub use optimizer::{Adam, AdamSettings, Average};
 pub use summary::{Summary, SummaryRow};

@@ -2,7 +2,7 @@
 
 use super::architecture::{Architecture, Mode, Parameter};
 use super::layer::Layer;
-use super::objective::BatchLoss;
+use super::objective::{BatchLoss, PairLoss};
 use crate::random::rng;
 use crate::tape::{Tape, Var};
 use crate::tensor::{Element, Tensor};
@@ -122,7 +122,7 @@ impl<E: Element> Model<E> {
     ///
     /// # Errors
     /// When the shapes do not fit.
-    pub fn pair_loss(&mut self, images: [Var; 2], same: Var, mode: Mode) -> Result<(Var, Var)> {
+    pub fn pair_loss(&mut self, images: [Var; 2], same: Var, mode: Mode) -> Result<PairLoss> {
         self.architecture.pair_loss(&mut self.tape, &self.vars, images, same, mode)
     }
 

@@ -62,11 +62,24 @@ impl Default for Objective {
     }
 }
 
+/// The loss of pairs on the tape, and what it was computed from.
+#[derive(Clone, Copy, Debug)]
+pub struct PairLoss {
+    /// What is minimised.
+    pub loss: Var,
+    /// (N, 1), through the head if there is one.
+    pub distance: Var,
+    /// (N, F) of each side.
+    pub embeddings: [Var; 2],
+}
+
 /// A labelled batch's loss on the tape, and what it was computed from.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLoss {
     /// What is minimised.
     pub loss: Var,
+    /// (N, F).
+    pub embeddings: Var,
     /// Squared distances (N, N) of all embeddings of the batch.
     pub squared_distances: Var,
     /// The mined triplet loss by the coarser labels, if it is that: what it saved tells how many triplets were active.
@@ -115,11 +128,11 @@ impl Objective {
         let loss = self.of_squared_distances(tape, squared_distances, labels, seed)?;
         let mined = self.mining.map(|_| loss);
         if self.character_weight == 0.0 {
-            return Ok(BatchLoss { loss, squared_distances, mined });
+            return Ok(BatchLoss { loss, embeddings, squared_distances, mined });
         }
         let second = self.of_squared_distances(tape, squared_distances, finer, seed.wrapping_add(1))?;
         let second = tape.apply(Scale { factor: self.character_weight }, &[second])?;
-        Ok(BatchLoss { loss: tape.apply(Add, &[loss, second])?, squared_distances, mined })
+        Ok(BatchLoss { loss: tape.apply(Add, &[loss, second])?, embeddings, squared_distances, mined })
     }
 
     fn of_squared_distances<E: Element>(

@@ -50,22 +50,10 @@ impl CheckpointFile {
 
     /// The file's bytes; the same state gives the same bytes.
     fn to_bytes(&self) -> std::result::Result<Vec<u8>, String> {
-        let arrays: Vec<(&str, Dtype, &[usize], Vec<u8>)> = (self.checkpoint.arrays.iter())
-            .map(|(name, array)| {
-                let (dtype, bytes) = raw(&array.values);
-                (&name[..], dtype, &array.shape[..], bytes)
-            })
-            .collect();
-        let checksum =
-            checksum(self.data, arrays.iter().map(|(name, _, shape, bytes)| (*name, *shape, &bytes[..])));
+        let raw = raw_arrays(&self.checkpoint);
+        let checksum = checksum(self.data, raw.iter().map(|raw| (raw.name, raw.shape, &raw.bytes[..])));
         let header = format!("{VERSION} {:016x} {checksum:016x}", self.data);
-        let mut views = Vec::with_capacity(arrays.len());
-        for (name, dtype, shape, bytes) in &arrays {
-            let view = TensorView::new(*dtype, shape.to_vec(), bytes).map_err(|error| error.to_string())?;
-            views.push((*name, view));
-        }
-        let metadata = HashMap::from([(KEY.to_string(), header)]);
-        serialize(views, Some(metadata)).map_err(|error| error.to_string())
+        pack(&raw, Some(HashMap::from([(KEY.to_string(), header)])))
     }
 
     /// Reads a file's bytes; the error is a message without the file's name.
@@ -110,6 +98,44 @@ fn checksum<'a>(data: u64, arrays: impl Iterator<Item = (&'a str, &'a [usize], &
         hash.bytes(bytes);
     }
     hash.finish()
+}
+
+/// Writes arrays alone as a safetensors file, whole or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_arrays(path: &Path, arrays: &Checkpoint) -> Result<()> {
+    let bytes = pack(&raw_arrays(arrays), None).map_err(|message| Error::input(path.display(), message))?;
+    write_atomic(path, &bytes)
+}
+
+/// An array as it stands in a file.
+struct Raw<'a> {
+    name: &'a str,
+    dtype: Dtype,
+    shape: &'a [usize],
+    bytes: Vec<u8>,
+}
+
+/// By name.
+fn raw_arrays(checkpoint: &Checkpoint) -> Vec<Raw<'_>> {
+    let all = checkpoint.arrays.iter().map(|(name, array)| {
+        let (dtype, bytes) = raw(&array.values);
+        Raw { name, dtype, shape: &array.shape, bytes }
+    });
+    all.collect()
+}
+
+fn pack(
+    arrays: &[Raw<'_>],
+    metadata: Option<HashMap<String, String>>,
+) -> std::result::Result<Vec<u8>, String> {
+    let mut views = Vec::with_capacity(arrays.len());
+    for Raw { name, dtype, shape, bytes } in arrays {
+        let view = TensorView::new(*dtype, shape.to_vec(), bytes).map_err(|error| error.to_string())?;
+        views.push((*name, view));
+    }
+    serialize(views, metadata).map_err(|error| error.to_string())
 }
 
 fn raw(values: &Values) -> (Dtype, Vec<u8>) {

@@ -4,6 +4,7 @@ pub mod checkpoint_file;
 pub mod config;
 pub mod directory;
 pub mod environment;
+pub mod gradients;
 pub mod metrics_file;
 pub mod mistakes;
 pub mod model_file;

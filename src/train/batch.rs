@@ -7,7 +7,7 @@ use crate::data::batches::{BatchSampler, Drawn};
 use crate::data::orientation::Orientation;
 use crate::data::sampler::{Pair, PairSampler, Triplet, TripletSampler};
 use crate::data::writer::Writer;
-use crate::nn::{Form, Mode, Model};
+use crate::nn::{Form, Mode, Model, PairLoss};
 use crate::ops::MinedTripletLoss;
 use crate::random::rng;
 use crate::recipes::Recipe;
@@ -146,7 +146,7 @@ impl Batch {
                         *value = f32::from(u8::from(pair.same));
                     }
                 });
-                let (loss, distance) = model.pair_loss(sides, labels, mode)?;
+                let PairLoss { loss, distance, .. } = model.pair_loss(sides, labels, mode)?;
                 tally.distances.extend_from_slice(model.tape().value(distance).values());
                 tally.same.extend(pairs.iter().map(|pair| pair.same));
                 Ok(loss)

@@ -54,7 +54,7 @@ pub fn training(
                 let same = tape.constant_with([pairs, 1], |values| {
                     values.iter_mut().enumerate().for_each(|(i, value)| *value = (i % 2) as f32);
                 });
-                model.pair_loss([a, b], same, mode)?.0
+                model.pair_loss([a, b], same, mode)?.loss
             }
             [anchor, positive, negative] => model.triplet_loss([anchor, positive, negative], mode)?.0,
             [all] => model.labels_loss(all, [&labels[0], &labels[1]], mode)?.loss,
