@@ -5,6 +5,11 @@ mod common;
 use common::{glyphs, omniglot, twinglyph, write_omniglot, write_png};
 use std::fs;
 use std::path::Path;
+use twinglyph::nn::Model;
+use twinglyph::recipes::{Recipe, built_in};
+use twinglyph::run::checkpoint_file::write_arrays;
+use twinglyph::tensor::Tensor;
+use twinglyph::train::checkpoint::Checkpoint;
 
 /// The commands of the README, one a line; `cargo run --release --` stands for the program.
 fn commands() -> Vec<String> {
@@ -25,6 +30,7 @@ fn furnish(folder: &Path) {
     write_png(&set, &set.glyphs()[0], &run.join("training/class01.png"));
     write_png(&set, &set.glyphs()[1], &run.join("test/item01.png"));
     fs::write(run.join("class_labels.txt"), "run01/test/item01.png run01/training/class01.png\n").unwrap();
+    step(folder);
     match omniglot() {
         Some(omniglot) => {
             fs::copy(omniglot.join("images_background.zip"), folder.join("images_background.zip")).unwrap();
@@ -32,6 +38,23 @@ fn furnish(folder: &Path) {
         // A folder in the archive's place is data too.
         None => write_omniglot(&glyphs(15, 2), &folder.join("images_background.zip")),
     }
+}
+
+/// Weights and a batch of pairs for the recipe that the README edits.
+fn step(folder: &Path) {
+    let recipe = Recipe::parse("report-contrastive", built_in("report-contrastive").unwrap(), &[]).unwrap();
+    let model = Model::<f32>::new(recipe.architecture(), 3).unwrap();
+    let (mut weights, mut batch) = (Checkpoint::default(), Checkpoint::default());
+    for ((parameter, _), value) in model.parameters().zip(model.values()) {
+        weights.put_tensor(&parameter.name, &value);
+    }
+    let [c, h, w] = recipe.architecture().input;
+    for side in ["left", "right"] {
+        batch.put_tensor(side, &Tensor::from_fn([2, c, h, w], |i| (i as f32).sin().abs()));
+    }
+    batch.put("same", vec![1.0f32, 0.0]);
+    write_arrays(&folder.join("weights.safetensors"), &weights).unwrap();
+    write_arrays(&folder.join("batch.safetensors"), &batch).unwrap();
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 mod bench;
 mod compare;
+mod completions;
 mod cross_validate;
 mod evaluate;
+mod export;
 mod gradcheck;
 mod gradients;
 mod interrupt;
@@ -36,10 +38,12 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Compare(compare::Arguments),
     OneShot(one_shot::Arguments),
+    Export(export::Arguments),
     Summary(summary::Arguments),
     Bench(bench::Arguments),
     Gradcheck(gradcheck::Arguments),
     Gradients(gradients::Arguments),
+    Completions(completions::Arguments),
 }
 
 impl Command {
@@ -59,12 +63,14 @@ impl Command {
             Command::CrossValidate(arguments) => cross_validate::run(arguments),
             Command::Recipes(arguments) => recipes::run(arguments),
             Command::Evaluate(arguments) => evaluate::run(arguments),
+            Command::Export(arguments) => export::run(arguments),
             Command::Compare(arguments) => compare::run(arguments),
             Command::OneShot(arguments) => one_shot::run(arguments),
             Command::Summary(arguments) => summary::run(arguments),
             Command::Bench(arguments) => bench::run(arguments),
             Command::Gradcheck(arguments) => gradcheck::run(arguments),
             Command::Gradients(arguments) => gradients::run(arguments),
+            Command::Completions(arguments) => completions::run(arguments),
         };
         done.map(|()| ExitCode::SUCCESS)
     }

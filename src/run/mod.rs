@@ -8,5 +8,6 @@ pub mod gradients;
 pub mod metrics_file;
 pub mod mistakes;
 pub mod model_file;
+pub mod onnx;
 pub mod plots;
 pub mod trained;

@@ -12,10 +12,17 @@ class L2Normalise(nn.Module):
         return x / x.square().sum(1, keepdim=True).clamp_min(1e-12).sqrt()
 
 
+def built_in(binary):
+    """The names of the built-in recipes."""
+    listed = subprocess.run([binary, "recipes"], check=True, capture_output=True, text=True).stdout
+    return [line.split()[0] for line in listed.splitlines() if line.strip()]
+
+
 def recipe(binary, name):
     """The recipe with every key that the built-in texts may leave out."""
     text = subprocess.run([binary, "recipes", name], check=True, capture_output=True, text=True).stdout
-    defaults = {"head": False, "size": 105, "channels": 1, "margin": 1.0, "temperature": 0.1, "character_weight": 0.0}
+    defaults = {"head": False, "label": "alphabet", "size": 105, "channels": 1}
+    defaults |= {"margin": 1.0, "temperature": 0.1, "character_weight": 0.0}
     return defaults | tomllib.loads(text)
 
 
