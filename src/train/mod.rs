@@ -96,6 +96,17 @@ pub trait Observer {
     }
 }
 
+/// Nobody watches.
+impl Observer for () {
+    fn step(&mut self, _: usize, _: usize, _: f32) {}
+
+    fn epoch(&mut self, _: &EpochMetrics, _: &Reading) -> Result<()> {
+        Ok(())
+    }
+
+    fn alarm(&mut self, _: &str) {}
+}
+
 /// A trained model.
 pub struct Trained {
     /// The model of the epoch that the recipe keeps.
