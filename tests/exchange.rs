@@ -170,6 +170,59 @@ fn export_writes_a_file_and_says_what_goes_in_and_comes_out() {
 }
 
 #[test]
+fn embed_writes_what_numpy_reads() {
+    let temp = tempfile::tempdir().unwrap();
+    furnish(temp.path());
+    let said = succeed(temp.path(), &["embed", "run", "--out", "all.npz"]);
+    assert_eq!(said, "72 embeddings of 10 numbers: all.npz\n");
+    let bytes = fs::read(temp.path().join("all.npz")).unwrap();
+    for name in ["embeddings.npy", "alphabet.npy", "character.npy", "drawer.npy", "path.npy"] {
+        assert!(bytes.windows(name.len()).any(|window| window == name.as_bytes()), "{name}");
+    }
+    let said = fail(temp.path(), &["embed", "run", "--data", "none", "--out", "more.npz"], 1);
+    assert!(said.contains("none: does not exist, expected a folder or a zip archive"), "{said}");
+    if let Some(python) = python("numpy") {
+        let script = "import numpy, os\n\
+            z = numpy.load('all.npz')\n\
+            assert z['embeddings'].shape == (72, 10) and z['embeddings'].dtype == numpy.float32\n\
+            assert len(set(z['alphabet'])) == 6 and len(set(z['character'])) == 3\n\
+            assert sorted(set(z['drawer'].tolist())) == [1, 2, 3, 4]\n\
+            assert all(os.path.exists('set/' + path) for path in z['path'])\n";
+        let output = Command::new(python).current_dir(temp.path()).args(["-c", script]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn nearest_lists_and_draws_the_glyphs_most_like_one() {
+    let temp = tempfile::tempdir().unwrap();
+    furnish(temp.path());
+    let set = twinglyph::data::omniglot::load(&[temp.path().join("set")], &Default::default()).unwrap();
+    let path = set.path(17);
+    let glyph = format!("set/{path}");
+    let list = succeed(temp.path(), &["nearest", "run", &glyph, "-k", "7", "--picture", "sheet.png"]);
+    assert_eq!(list.lines().count(), 7, "{list}");
+    // Itself comes first.
+    assert!(list.lines().next().unwrap().ends_with(&path), "{list}");
+    let json = succeed(temp.path(), &["nearest", "run", &glyph, "-k", "100", "--json"]);
+    let found: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let found = found.as_array().unwrap();
+    assert_eq!(found.len(), 72);
+    let distances: Vec<f64> = found.iter().map(|one| one["distance"].as_f64().unwrap()).collect();
+    assert!(distances.is_sorted(), "{distances:?}");
+    assert_eq!(found[0]["path"], path.as_str());
+    // The sheet: eight glyphs, five a row, a dark frame around the first.
+    let sheet = image::open(temp.path().join("sheet.png")).unwrap().to_luma8();
+    assert_eq!(sheet.dimensions(), (5 * 117, 2 * 117));
+    assert_eq!((sheet.get_pixel(0, 0)[0], sheet.get_pixel(118, 0)[0]), (64, 200));
+    let first: Vec<u8> = (0..105).map(|x| sheet.get_pixel(6 + x, 60)[0]).collect();
+    let second: Vec<u8> = (0..105).map(|x| sheet.get_pixel(123 + x, 60)[0]).collect();
+    assert_eq!(first, second, "the glyph and its nearest are one");
+    let said = fail(temp.path(), &["nearest", "run", &glyph, "--picture", "sheet.svg"], 2);
+    assert!(said.contains("--picture sheet.svg: expected a name that ends in .png"), "{said}");
+}
+
+#[test]
 fn completions_name_the_commands() {
     let temp = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {

@@ -70,7 +70,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
 }
 
 /// A glyph's ink; a remark on stderr says what was done to make it fit.
-fn read(path: &Path) -> Result<Pixels> {
+pub(super) fn read(path: &Path) -> Result<Pixels> {
     let (height, width) = GLYPH_SIZE;
     let glyph = decode_glyph(path, GLYPH_SIZE)?;
     if glyph.source_size != (height, width) {

@@ -4,11 +4,13 @@ mod bench;
 mod compare;
 mod completions;
 mod cross_validate;
+mod embed;
 mod evaluate;
 mod export;
 mod gradcheck;
 mod gradients;
 mod interrupt;
+mod nearest;
 mod one_shot;
 mod output;
 mod profile;
@@ -38,6 +40,8 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Compare(compare::Arguments),
     OneShot(one_shot::Arguments),
+    Embed(embed::Arguments),
+    Nearest(nearest::Arguments),
     Export(export::Arguments),
     Summary(summary::Arguments),
     Bench(bench::Arguments),
@@ -63,6 +67,8 @@ impl Command {
             Command::CrossValidate(arguments) => cross_validate::run(arguments),
             Command::Recipes(arguments) => recipes::run(arguments),
             Command::Evaluate(arguments) => evaluate::run(arguments),
+            Command::Embed(arguments) => embed::run(arguments),
+            Command::Nearest(arguments) => nearest::run(arguments),
             Command::Export(arguments) => export::run(arguments),
             Command::Compare(arguments) => compare::run(arguments),
             Command::OneShot(arguments) => one_shot::run(arguments),

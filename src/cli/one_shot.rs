@@ -1,13 +1,13 @@
 //! `twinglyph one-shot`: Lake's 20-way one-shot runs.
 
-use super::output::{note, print, print_json};
+use super::output::{check_picture, note, print, print_json};
+use crate::Result;
 use crate::data::omniglot::LoadOptions;
 use crate::data::one_shot::{self, OneShotRun};
 use crate::evaluate::metrics::OneShotResult;
 use crate::evaluate::protocol::evaluate_one_shot;
 use crate::run::mistakes;
 use crate::run::trained::TrainedRun;
-use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// Classify the test glyphs of Lake's one-shot runs by the nearest training glyph.
@@ -34,12 +34,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
-    if let Some(path) = &arguments.picture
-        && !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
-    {
-        let message = "expected a name that ends in .png";
-        return Err(Error::usage(format!("--picture {}: {message}", path.display())));
-    }
+    check_picture(arguments.picture.as_deref())?;
     let mut run = TrainedRun::load(&arguments.run)?;
     let runs = one_shot::load(&arguments.runs, &LoadOptions::default())?;
     let result = evaluate_one_shot(&mut run.model, &runs)?;

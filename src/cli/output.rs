@@ -4,6 +4,7 @@ use crate::{Error, Result};
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 
 /// Prints a result and a line's end on stdout. A reader who has gone away wants no more, and gets no error.
 pub(super) fn print(text: impl Display) -> Result<()> {
@@ -22,6 +23,19 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
 /// Prints a remark on stderr.
 pub(super) fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Refuses a name for `--picture` that is not a PNG's, before anything is computed.
+pub(super) fn check_picture(path: Option<&Path>) -> Result<()> {
+    let is_png =
+        |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+    match path.filter(|path| !is_png(path)) {
+        Some(path) => {
+            let message = "expected a name that ends in .png";
+            Err(Error::usage(format!("--picture {}: {message}", path.display())))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Prints an error on stderr.

@@ -25,6 +25,8 @@ pub struct Glyph {
     pub drawer: u32,
     /// The image.
     pub pixels: Pixels,
+    /// The name of the file that it came from, without folders.
+    pub file: Option<Box<str>>,
 }
 
 /// A writing system: its name and those of its characters.
@@ -144,6 +146,17 @@ impl Dataset {
             starts.push(start + count);
         }
         Ok(Dataset { size, alphabets, glyphs, starts })
+    }
+
+    /// The path of a glyph from its alphabet's folder on; of a glyph without a file, what it would be called.
+    pub fn path(&self, glyph: usize) -> String {
+        let Glyph { alphabet, character, drawer, ref file, .. } = self.glyphs[glyph];
+        let alphabet = &self.alphabets[alphabet as usize];
+        let character = &alphabet.characters[character as usize];
+        match file {
+            Some(file) => format!("{}/{character}/{file}", alphabet.name),
+            None => format!("{}/{character}/{drawer:02}.png", alphabet.name),
+        }
     }
 
     /// Of each character of an alphabet that has glyphs, which of [`Dataset::glyphs`] are its drawings.
@@ -285,7 +298,13 @@ mod tests {
     use super::*;
 
     fn glyph(alphabet: u32, character: u32, drawer: u32) -> Glyph {
-        Glyph { alphabet, character, drawer, pixels: Pixels::from_ink([drawer == 1; 6].into_iter()) }
+        Glyph {
+            alphabet,
+            character,
+            drawer,
+            pixels: Pixels::from_ink([drawer == 1; 6].into_iter()),
+            file: None,
+        }
     }
 
     #[test]
@@ -325,8 +344,12 @@ mod tests {
     fn set_of(name: &str, size: (usize, usize)) -> Dataset {
         let alphabet = Alphabet { name: name.into(), characters: vec!["x".into()] };
         let pixels = Pixels::Grey(vec![7; size.0 * size.1].into());
-        Dataset::new(size, vec![alphabet], vec![Glyph { alphabet: 0, character: 0, drawer: 1, pixels }])
-            .unwrap()
+        Dataset::new(
+            size,
+            vec![alphabet],
+            vec![Glyph { alphabet: 0, character: 0, drawer: 1, pixels, file: None }],
+        )
+        .unwrap()
     }
 
     #[test]

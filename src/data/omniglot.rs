@@ -70,7 +70,7 @@ fn load_one(path: &Path, options: &LoadOptions) -> Result<Dataset> {
     let pixels = source.read_all(options.quiet, |i, bytes| {
         png::glyph(bytes, SIZE).map_err(|message| source.error(i, message))
     })?;
-    build(&labels, pixels)
+    build(&source, &labels, pixels)
 }
 
 /// Parses the path of file `i`.
@@ -128,12 +128,12 @@ fn check_unique(source: &Source, labels: &[Label]) -> Result<()> {
 }
 
 /// Numbers the alphabets and characters.
-fn build(labels: &[Label], pixels: Vec<Pixels>) -> Result<Dataset> {
+fn build(source: &Source, labels: &[Label], pixels: Vec<Pixels>) -> Result<Dataset> {
     let mut alphabets: Vec<Alphabet> = Vec::new();
     let mut alphabet_of: BTreeMap<&str, u32> = BTreeMap::new();
     let mut character_of: BTreeMap<(&str, &str), u32> = BTreeMap::new();
     let mut glyphs = Vec::with_capacity(pixels.len());
-    for (label, pixels) in labels.iter().zip(pixels) {
+    for (i, (label, pixels)) in labels.iter().zip(pixels).enumerate() {
         let alphabet = *alphabet_of.entry(label.alphabet).or_insert_with(|| {
             alphabets.push(Alphabet { name: label.alphabet.into(), characters: Vec::new() });
             (alphabets.len() - 1) as u32
@@ -143,7 +143,8 @@ fn build(labels: &[Label], pixels: Vec<Pixels>) -> Result<Dataset> {
             characters.push(label.character.into());
             (characters.len() - 1) as u32
         });
-        glyphs.push(Glyph { alphabet, character, drawer: label.drawer, pixels });
+        let file = source.name(i).rsplit('/').next().map(Box::from);
+        glyphs.push(Glyph { alphabet, character, drawer: label.drawer, pixels, file });
     }
     Dataset::new(SIZE, alphabets, glyphs)
 }

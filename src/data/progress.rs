@@ -48,6 +48,14 @@ impl Progress {
         self.bar.get_or_init(|| self.new_bar()).set_position(done);
     }
 
+    /// So many steps are done.
+    pub fn reach(&self, done: u64) {
+        self.done.store(done, Ordering::Relaxed);
+        if self.shown && (self.bar.get().is_some() || self.start.elapsed() >= PATIENCE) {
+            self.bar.get_or_init(|| self.new_bar()).set_position(done);
+        }
+    }
+
     /// How many steps are done.
     pub fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)

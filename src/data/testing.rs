@@ -106,6 +106,7 @@ pub fn set(counts: &[usize]) -> Dataset {
         character: 0,
         drawer: d as u32 + 1,
         pixels: Pixels::Grey(vec![a as u8, d as u8].into()),
+        file: None,
     };
     let glyphs = counts.iter().enumerate().flat_map(|(a, &n)| (0..n).map(move |d| glyph(a, d))).collect();
     Dataset::new((1, 2), (0..counts.len()).map(name).collect(), glyphs).unwrap()
@@ -121,7 +122,13 @@ pub fn labelled_set(characters: &[usize], drawings: usize) -> Dataset {
     for (a, &n) in characters.iter().enumerate() {
         for (c, d) in (0..n * drawings).map(|i| (i / drawings, i % drawings)) {
             let pixels = Pixels::Grey(vec![a as u8, c as u8, d as u8].into());
-            glyphs.push(Glyph { alphabet: a as u32, character: c as u32, drawer: d as u32 + 1, pixels });
+            glyphs.push(Glyph {
+                alphabet: a as u32,
+                character: c as u32,
+                drawer: d as u32 + 1,
+                pixels,
+                file: None,
+            });
         }
     }
     Dataset::new((1, 3), characters.iter().enumerate().map(name).collect(), glyphs).unwrap()

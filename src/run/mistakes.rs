@@ -5,14 +5,11 @@
 //! test | chosen | right    ...                                 broad one between errors
 //! ```
 
-use super::directory::write_atomic;
+use super::picture::Picture;
 use crate::data::Pixels;
 use crate::data::one_shot::OneShotRun;
 use crate::evaluate::metrics::OneShotMistake;
 use crate::{Error, Result};
-use image::codecs::png::PngEncoder;
-use image::{ExtendedColorType, ImageEncoder};
-use std::path::Path;
 
 /// Errors side by side.
 pub const A_ROW: usize = 4;
@@ -23,14 +20,6 @@ const BROAD: usize = 9;
 const THIN_GREY: u8 = 208;
 const BROAD_GREY: u8 = 128;
 
-/// A grey picture, row by row.
-#[derive(Debug)]
-pub struct Picture {
-    width: usize,
-    height: usize,
-    pixels: Vec<u8>,
-}
-
 /// Draws wrong answers of `runs`.
 ///
 /// # Errors
@@ -40,13 +29,13 @@ pub fn draw(runs: &[OneShotRun], errors: &[OneShotMistake]) -> Result<Picture> {
     let columns = A_ROW.min(errors.len());
     let (step_x, step_y) = (3 * w + 2 * THIN + BROAD, h + BROAD);
     let (width, height) = (columns * step_x + BROAD, errors.len().div_ceil(A_ROW) * step_y + BROAD);
-    let mut picture = Picture { width, height, pixels: vec![BROAD_GREY; width * height] };
+    let mut picture = Picture::new((width, height), BROAD_GREY);
     for (i, error) in errors.iter().enumerate() {
         let (left, top) = (BROAD + i % A_ROW * step_x, BROAD + i / A_ROW * step_y);
         for (part, glyph) in glyphs(runs, error)?.into_iter().enumerate() {
-            picture.put(glyph, (h, w), left + part * (w + THIN), top);
+            picture.put(glyph, (h, w), (left + part * (w + THIN), top));
             if part < 2 {
-                picture.line(left + part * (w + THIN) + w, top, h);
+                picture.line((left + part * (w + THIN) + w, top), (THIN, h), THIN_GREY);
             }
         }
     }
@@ -65,49 +54,6 @@ fn glyphs<'a>(runs: &'a [OneShotRun], error: &OneShotMistake) -> Result<[&'a Pix
         Some([test, training(error.chosen)?, training(error.answer)?])
     };
     find().ok_or_else(|| Error::input(&error.run, "does not have the glyphs of a wrong answer to draw"))
-}
-
-impl Picture {
-    /// (width, height) in pixels.
-    pub fn size(&self) -> (usize, usize) {
-        (self.width, self.height)
-    }
-
-    /// Row by row from the top left, 0 = black.
-    pub fn pixels(&self) -> &[u8] {
-        &self.pixels
-    }
-
-    /// Writes the picture as a PNG file, whole or not at all.
-    ///
-    /// # Errors
-    /// When it cannot be written, or is too large for a PNG.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        let refuse = |message: String| Error::input(path.display(), message);
-        let side = |length: usize| {
-            u32::try_from(length).map_err(|_| refuse(format!("{length} pixels are too many for a PNG")))
-        };
-        let mut bytes = Vec::new();
-        PngEncoder::new(&mut bytes)
-            .write_image(&self.pixels, side(self.width)?, side(self.height)?, ExtendedColorType::L8)
-            .map_err(|error| refuse(error.to_string()))?;
-        write_atomic(path, &bytes)
-    }
-
-    fn put(&mut self, glyph: &Pixels, (h, w): (usize, usize), left: usize, top: usize) {
-        let mut ink = vec![0.0; h * w];
-        glyph.write_ink(&mut ink);
-        for (y, row) in ink.chunks(w).enumerate() {
-            let out = &mut self.pixels[(top + y) * self.width + left..][..w];
-            out.iter_mut().zip(row).for_each(|(pixel, ink)| *pixel = 255 - (ink * 255.0).round() as u8);
-        }
-    }
-
-    fn line(&mut self, x: usize, top: usize, height: usize) {
-        for y in top..top + height {
-            self.pixels[y * self.width + x..][..THIN].fill(THIN_GREY);
-        }
-    }
 }
 
 #[cfg(test)]

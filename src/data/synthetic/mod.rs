@@ -80,7 +80,7 @@ fn draw_alphabet(spec: &Spec, hands: &[Hand], alphabet: u32) -> Vec<Glyph> {
         for (drawer, hand) in (1..).zip(hands) {
             let mut dice = Dice::new(spec.seed, Purpose::Glyph, [alphabet, character, drawer]);
             let pixels = hand.write(paths, &style, &mut dice);
-            glyphs.push(Glyph { alphabet, character, drawer, pixels });
+            glyphs.push(Glyph { alphabet, character, drawer, pixels, file: None });
         }
     }
     glyphs

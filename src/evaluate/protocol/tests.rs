@@ -13,7 +13,7 @@ fn set(alphabets: u32, glyphs: u32) -> Dataset {
         for drawer in 1..=glyphs {
             let shade = 60 + 15 * (alphabet as i32 % 8);
             let grey = (0..4).map(|_| (shade + rng.random_range(-60..=60)) as u8).collect();
-            all.push(Glyph { alphabet, character: 0, drawer, pixels: Pixels::Grey(grey) });
+            all.push(Glyph { alphabet, character: 0, drawer, pixels: Pixels::Grey(grey), file: None });
         }
     }
     let alphabet = |i| Alphabet { name: format!("Alphabet{i}"), characters: vec!["character01".into()] };

@@ -1,0 +1,66 @@
+//! A grey picture of glyphs, and its PNG.
+
+use super::directory::write_atomic;
+use crate::data::Pixels;
+use crate::{Error, Result};
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+use std::path::Path;
+
+/// A grey picture, row by row.
+#[derive(Debug)]
+pub struct Picture {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+impl Picture {
+    /// All of one shade.
+    pub fn new((width, height): (usize, usize), grey: u8) -> Picture {
+        Picture { width, height, pixels: vec![grey; width * height] }
+    }
+
+    /// (width, height) in pixels.
+    pub fn size(&self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+
+    /// Row by row from the top left, 0 = black.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// Writes the picture as a PNG file, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written, or is too large for a PNG.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let refuse = |message: String| Error::input(path.display(), message);
+        let side = |length: usize| {
+            u32::try_from(length).map_err(|_| refuse(format!("{length} pixels are too many for a PNG")))
+        };
+        let mut bytes = Vec::new();
+        PngEncoder::new(&mut bytes)
+            .write_image(&self.pixels, side(self.width)?, side(self.height)?, ExtendedColorType::L8)
+            .map_err(|error| refuse(error.to_string()))?;
+        write_atomic(path, &bytes)
+    }
+
+    /// Draws a glyph of (height, width), black on white.
+    pub(super) fn put(&mut self, glyph: &Pixels, (h, w): (usize, usize), (left, top): (usize, usize)) {
+        let mut ink = vec![0.0; h * w];
+        glyph.write_ink(&mut ink);
+        for (y, row) in ink.chunks(w).enumerate() {
+            let out = &mut self.pixels[(top + y) * self.width + left..][..w];
+            out.iter_mut().zip(row).for_each(|(pixel, ink)| *pixel = 255 - (ink * 255.0).round() as u8);
+        }
+    }
+
+    /// Fills a rectangle of (width, height).
+    pub(super) fn line(&mut self, (left, top): (usize, usize), (width, height): (usize, usize), grey: u8) {
+        for y in top..top + height {
+            self.pixels[y * self.width + left..][..width].fill(grey);
+        }
+    }
+}
