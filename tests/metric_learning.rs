@@ -170,3 +170,55 @@ fn keys_that_cannot_work_together_are_refused_with_a_sentence() {
         assert!(!temp.path().join("run").exists(), "{settings:?}");
     }
 }
+
+#[test]
+fn sets_of_glyphs_are_compared_by_their_means_at_a_threshold_of_their_own() {
+    let temp = tempfile::tempdir().unwrap();
+    let at = |name: &str| temp.path().join(name);
+    let set = glyphs(6, 9);
+    write_omniglot(&set, &at("set"));
+    succeed(temp.path(), &train(&["--data", "set", "--out", "run", "--quiet"]));
+    for (folder, alphabet) in [("a", 0), ("b", 1)] {
+        fs::create_dir(at(folder)).unwrap();
+        for (i, glyph) in set.alphabet_range(alphabet).take(6).enumerate() {
+            write_png(&set, &set.glyphs()[glyph], &at(folder).join(format!("{i}.png")));
+        }
+    }
+    let verdict =
+        |sides: [&str; 2]| json(&succeed(temp.path(), &["compare", "run", sides[0], sides[1], "--json"]));
+    let (one, sets) = (verdict(["a/0.png", "b/0.png"]), verdict(["a", "b"]));
+    assert!(one.get("glyphs").is_none(), "{one}");
+    assert_eq!(sets["glyphs"], serde_json::json!([6, 6]));
+    // The rule for five a side is kept with the model: there are twelve glyphs of each held-out alphabet.
+    let five = ["evaluate", "run", "--glyphs", "5", "--seed", "5", "--json"];
+    let five = json(&succeed(temp.path(), &five));
+    assert_eq!(sets["threshold"], five["threshold"]);
+    assert!(sets["threshold"] != one["threshold"]);
+    assert!((0.0..=1.0).contains(&sets["probability"].as_f64().unwrap()));
+    assert!(verdict(["a", "a"])["distance"].as_f64().unwrap() < 1e-3);
+    assert_eq!(verdict(["a", "b/0.png"])["threshold"], one["threshold"], "one side has a single glyph");
+    let text = succeed(temp.path(), &["compare", "run", "a", "b"]);
+    assert!(text.contains(" (6 and 6 glyphs): distance "), "{text}");
+
+    fs::write(at("pairs.csv"), "left,right\na,b\na/0.png , b/0.png\na,a\n").unwrap();
+    let text = succeed(temp.path(), &["compare", "run", "--pairs", "pairs.csv"]);
+    let rows: Vec<&str> = text.lines().collect();
+    assert_eq!(rows[0], "left,right,distance,threshold,same_alphabet,probability");
+    assert_eq!(rows.len(), 4, "{text}");
+    assert!(rows[1].starts_with(&format!("a,b,{},", sets["distance"])), "{text}");
+    assert!(rows[3].contains(",true,"), "{text}");
+    let all = json(&succeed(temp.path(), &["compare", "run", "--pairs", "pairs.csv", "--json"]));
+    assert_eq!((&all[1]["left"], &all[1]["distance"]), (&"a/0.png".into(), &one["distance"]));
+
+    fs::create_dir(at("empty")).unwrap();
+    let said = fail(temp.path(), &["compare", "run", "a", "empty"], 1);
+    assert!(said.contains("empty: has no PNG in it, expected a folder of glyphs"), "{said}");
+    fs::write(at("bad.csv"), "a,b\na\n").unwrap();
+    let said = fail(temp.path(), &["compare", "run", "--pairs", "bad.csv"], 1);
+    assert!(said.contains("bad.csv: line 2 has 1 columns, expected A and B"), "{said}");
+    fs::write(at("bad.csv"), "left,right\n").unwrap();
+    let said = fail(temp.path(), &["compare", "run", "--pairs", "bad.csv"], 1);
+    assert!(said.contains("bad.csv: has no pair in it"), "{said}");
+    let said = fail(temp.path(), &["compare", "run", "a"], 2);
+    assert!(said.contains("<B>"), "{said}");
+}

@@ -7,7 +7,7 @@ use super::recipe_arguments::{RecipeArguments, absolute};
 use crate::data::Dataset;
 use crate::data::split::Split;
 use crate::evaluate::metrics::Evaluation;
-use crate::evaluate::protocol::{Protocol, evaluate_sets};
+use crate::evaluate::protocol::{Protocol, choose_set_rules, evaluate_sets};
 use crate::recipes::{Recipe, Schedule};
 use crate::run::directory::{BEST, RunDirectory};
 use crate::run::environment::Environment;
@@ -205,8 +205,11 @@ impl Run<'_> {
         };
         let evaluation = evaluate_sets(&mut trained.model, trained.rule, &protocol)?;
         write_pictures(directory, &trained.history, &evaluation)?;
-        let file =
-            model_file(&trained.model, &trained.model.values(), recipe, trained.rule, split.names(set));
+        let (rule, seed) = (trained.rule, recipe.seed);
+        let set_rules =
+            choose_set_rules(&mut trained.model, set, &split.held_out, recipe.label, (rule, seed))?;
+        let values = trained.model.values();
+        let file = model_file(&trained.model, &values, recipe, (rule, set_rules), split.names(set));
         file.save(&directory.final_model_path())?;
         if !progress.is_quiet() && recipe.keep_best {
             note(format_args!(
@@ -222,7 +225,8 @@ impl Run<'_> {
     /// The weights of the best epoch so far, as a model.
     pub(super) fn write_best(&self, training: &Training<'_>) -> Result<()> {
         let Some((values, rule)) = training.kept() else { return Ok(()) };
-        let file = model_file(training.model(), values, self.recipe, rule, self.split.names(self.set));
+        let file =
+            model_file(training.model(), values, self.recipe, (rule, Vec::new()), self.split.names(self.set));
         self.directory.write(BEST, &file.to_bytes())
     }
 }

@@ -42,6 +42,15 @@ pub struct Rule {
     pub calibration: Option<Calibration>,
 }
 
+/// The rule for means of several glyphs, which lie closer together than single ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SetRule {
+    /// Glyphs a side.
+    pub glyphs: usize,
+    /// How a distance of their means becomes an answer.
+    pub rule: Rule,
+}
+
 /// The pairs whose probability falls into one bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bin {

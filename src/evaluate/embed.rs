@@ -65,7 +65,7 @@ pub fn embed_plain<'a>(
 }
 
 /// The mean of embeddings, summed in f64; of length 1 where `normalise`.
-pub(super) fn mean<'a>(rows: impl Iterator<Item = &'a [f32]>, width: usize, normalise: bool) -> Vec<f32> {
+pub fn mean<'a>(rows: impl Iterator<Item = &'a [f32]>, width: usize, normalise: bool) -> Vec<f32> {
     let mut sums = vec![0.0f64; width];
     let mut count = 0;
     for row in rows {

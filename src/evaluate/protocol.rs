@@ -1,7 +1,7 @@
 //! The report's protocol, repeated honestly: balanced pairs from each set of alphabets, the stored threshold,
 //! the base rate beside every accuracy; the same for pairs of sets of glyphs.
 
-use super::calibration::{Calibration, Rule};
+use super::calibration::{Calibration, Rule, SetRule};
 use super::embed::embed;
 use super::encoded::Encoded;
 use super::glyph_sets::SetSampler;
@@ -98,6 +98,38 @@ fn places(whole: &Dataset, part: &Dataset, alphabets: &[usize]) -> Vec<usize> {
         whole.alphabets().iter().position(|other| other.name == *name).expect("the whole holds every part")
     };
     alphabets.iter().map(place).collect()
+}
+
+/// Glyphs a side for which a model keeps a rule.
+const KEPT: [usize; 4] = [2, 5, 10, 20];
+
+/// The rules for sets of 2, 5, 10 and 20 glyphs a side, chosen on the held-out alphabets; of those sizes for which a label
+/// of each has enough glyphs.
+///
+/// # Errors
+/// When the glyphs are not of the model's size.
+pub fn choose_set_rules(
+    model: &mut Model<f32>,
+    set: &Dataset,
+    held_out: &[usize],
+    label: Label,
+    (single, seed): (Rule, u64),
+) -> Result<Vec<SetRule>> {
+    let mut drawings = Vec::new();
+    for glyphs in KEPT {
+        if let Ok(sampler) = SetSampler::new(set, held_out, label, glyphs) {
+            let sampler = Sampler::Sets(sampler);
+            drawings.push((
+                glyphs,
+                Drawing { name: "held-out", sampler, pairs: CHOICE_PAIRS, seed: (seed, CHOICE) },
+            ));
+        }
+    }
+    let encoded = Encoded::new(model, set, drawings.first().map_or(vec![], |(_, drawing)| drawing.glyphs()))?;
+    let rule = |(glyphs, drawing): (usize, Drawing<'_>)| {
+        Ok(SetRule { glyphs, rule: choose(&drawing.score(model, set, &encoded)?, single) })
+    };
+    drawings.into_iter().map(rule).collect()
 }
 
 /// The best threshold on some pairs, and the calibration; those of `rule` where the pairs are of one kind.

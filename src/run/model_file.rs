@@ -5,7 +5,7 @@
 //! alphabets; no path, no time, no thread count, so that one seed gives one file, byte for byte.
 
 use super::directory::write_atomic;
-use crate::evaluate::calibration::Calibration;
+use crate::evaluate::calibration::{Calibration, Rule, SetRule};
 use crate::{Error, Result};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
@@ -32,6 +32,8 @@ pub struct Metadata {
     pub threshold: Option<f32>,
     /// From a distance to a probability; files of earlier versions have none.
     pub calibration: Option<Calibration>,
+    /// The rules for sets of glyphs, by their size; files of earlier versions have none.
+    pub set_rules: Vec<SetRule>,
     /// Names of the alphabets that the model was trained on.
     pub training_alphabets: Vec<String>,
     /// Names of those held out, on which the threshold was chosen.
@@ -66,6 +68,10 @@ impl ModelFile {
         if let Some(Calibration { a, b }) = self.metadata.calibration {
             text("calibration_a", a.to_string());
             text("calibration_b", b.to_string());
+        }
+        if !self.metadata.set_rules.is_empty() {
+            let rules: Vec<Value> = self.metadata.set_rules.iter().map(set_rule).collect();
+            text("set_rules", Value::from(rules).to_string());
         }
         text("training_alphabets", json!(self.metadata.training_alphabets).to_string());
         text("held_out_alphabets", json!(self.metadata.held_out_alphabets).to_string());
@@ -142,6 +148,25 @@ impl ModelFile {
     }
 }
 
+/// Numbers as text, as all of the metadata's: what is read is what was written, to the last bit.
+fn set_rule(SetRule { glyphs, rule }: &SetRule) -> Value {
+    let number = |number: Option<f64>| number.map_or(Value::Null, |number| number.to_string().into());
+    let Rule { threshold, calibration } = rule;
+    json!([glyphs, threshold.to_string(), number(calibration.map(|c| c.a)), number(calibration.map(|c| c.b))])
+}
+
+fn read_set_rule(value: &Value) -> Option<SetRule> {
+    let [glyphs, threshold, a, b] = value.as_array()?.as_slice() else { return None };
+    let number = |value: &Value| value.as_str()?.parse::<f64>().ok().filter(|number| number.is_finite());
+    let calibration = match (a, b) {
+        (Value::Null, Value::Null) => None,
+        (a, b) => Some(Calibration { a: number(a).filter(|&a| a >= 0.0)?, b: number(b)? }),
+    };
+    let threshold = threshold.as_str()?.parse::<f32>().ok().filter(|number| number.is_finite())?;
+    let glyphs = usize::try_from(glyphs.as_u64()?).ok().filter(|&glyphs| glyphs > 1)?;
+    Some(SetRule { glyphs, rule: Rule { threshold, calibration } })
+}
+
 fn read_metadata(map: Option<&HashMap<String, String>>) -> std::result::Result<Metadata, String> {
     let text = |key: &str| map.and_then(|map| map.get(key));
     if text("format").map(String::as_str) != Some(FORMAT) {
@@ -173,6 +198,13 @@ fn read_metadata(map: Option<&HashMap<String, String>>) -> std::result::Result<M
             }
         },
     };
+    let set_rules = match text("set_rules") {
+        None => Vec::new(),
+        Some(text) => serde_json::from_str::<Vec<Value>>(text)
+            .ok()
+            .and_then(|rules| rules.iter().map(read_set_rule).collect())
+            .ok_or("has broken set_rules, expected a list of [glyphs, threshold, a, b]")?,
+    };
     let names = |key: &str| {
         text(key)
             .and_then(|text| serde_json::from_str::<Vec<String>>(text).ok())
@@ -182,6 +214,7 @@ fn read_metadata(map: Option<&HashMap<String, String>>) -> std::result::Result<M
         recipe: text("recipe").cloned().ok_or("lacks its recipe in its metadata")?,
         threshold,
         calibration,
+        set_rules,
         training_alphabets: names("training_alphabets")?,
         held_out_alphabets: names("held_out_alphabets")?,
     })
@@ -206,6 +239,16 @@ mod tests {
                 recipe: "loss = \"triplet\"\n".into(),
                 threshold: Some(0.123_456_79),
                 calibration: Some(Calibration { a: 0.1 + 0.2, b: -1.0 / 3.0 }),
+                set_rules: vec![
+                    SetRule { glyphs: 2, rule: Rule { threshold: 0.1, calibration: None } },
+                    SetRule {
+                        glyphs: 5,
+                        rule: Rule {
+                            threshold: 1.0 / 3.0,
+                            calibration: Some(Calibration { a: 0.7, b: -0.1 }),
+                        },
+                    },
+                ],
                 training_alphabets: vec!["Greek".into(), "a \"b\"".into()],
                 held_out_alphabets: vec![],
             },

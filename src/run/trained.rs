@@ -4,7 +4,7 @@ use super::directory::RunDirectory;
 use super::model_file::{Metadata, ModelFile, NamedTensor};
 use crate::data::omniglot::{self, LoadOptions};
 use crate::data::{Dataset, synthetic};
-use crate::evaluate::calibration::Rule;
+use crate::evaluate::calibration::{Rule, SetRule};
 use crate::nn::{Model, Parameter};
 use crate::recipes::Recipe;
 use crate::tensor::Tensor;
@@ -17,6 +17,8 @@ pub struct TrainedRun {
     pub model: Model<f32>,
     /// The threshold and the calibration, both of single glyphs.
     pub rule: Rule,
+    /// The same of sets of glyphs, by their size.
+    pub set_rules: Vec<SetRule>,
     /// Names of the alphabets that it was trained on.
     pub training_alphabets: Vec<String>,
     /// Names of those that were held out, and on which the threshold was chosen.
@@ -53,12 +55,19 @@ impl TrainedRun {
         Ok(TrainedRun {
             model,
             rule: Rule { threshold, calibration: file.metadata.calibration },
+            set_rules: file.metadata.set_rules,
             training_alphabets: file.metadata.training_alphabets,
             held_out_alphabets: file.metadata.held_out_alphabets,
             config,
             has_config,
             path: path.to_path_buf(),
         })
+    }
+
+    /// The rule for sets of so many glyphs a side, and for how many it was chosen: the largest size that is not larger.
+    pub fn rule_for(&self, glyphs: usize) -> (Rule, usize) {
+        let kept = self.set_rules.iter().filter(|kept| kept.glyphs <= glyphs).max_by_key(|kept| kept.glyphs);
+        kept.map_or((self.rule, 1), |kept| (kept.rule, kept.glyphs))
     }
 
     /// The glyphs at `data`, or those that the run was trained on.
@@ -102,7 +111,7 @@ pub fn model_file(
     model: &Model<f32>,
     values: &[Tensor<f32>],
     recipe: &Recipe,
-    rule: Rule,
+    (rule, set_rules): (Rule, Vec<SetRule>),
     [training_alphabets, held_out_alphabets]: [Vec<String>; 2],
 ) -> ModelFile {
     let tensor = |((parameter, _), value): ((&Parameter, _), &Tensor<f32>)| NamedTensor {
@@ -115,6 +124,7 @@ pub fn model_file(
         recipe: recipe.without_paths().to_toml(),
         threshold: Some(rule.threshold),
         calibration: rule.calibration,
+        set_rules,
         training_alphabets,
         held_out_alphabets,
     };
