@@ -76,3 +76,43 @@ impl std::error::Error for Error {
         }
     }
 }
+
+/// The name that somebody most likely meant: the one with the fewest changes, where these are at most a third of it.
+pub fn meant<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let (changes, best) = names.into_iter().map(|other| (edits(name, other), other)).min()?;
+    (3 * changes <= best.chars().count().max(3)).then_some(best)
+}
+
+/// How many characters must be put in, taken out or changed to make `a` into `b` (Levenshtein's distance), capitals
+/// aside.
+pub fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.to_lowercase().chars().collect();
+    // row[j] is the distance of the part of `a` seen so far from the first j characters of `b`.
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.to_lowercase().chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_known_and_another_word_is_not() {
+        let names = ["learning_rate", "loss", "label", "ema"];
+        assert_eq!(meant("learnig_rate", names), Some("learning_rate"));
+        assert_eq!(meant("Los", names), Some("loss"));
+        assert_eq!(meant("emma", names), Some("ema"));
+        assert_eq!(meant("momentum", names), None);
+        assert_eq!(meant("x", []), None);
+        assert_eq!((edits("kitten", "sitting"), edits("", "ab"), edits("A", "a")), (3, 2, 0));
+    }
+}

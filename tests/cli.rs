@@ -365,12 +365,16 @@ fn bench_profile_shows_each_op_of_a_step_against_the_machine() {
 #[test]
 fn wrong_usage_is_refused_in_a_sentence_with_exit_code_2() {
     let here = Path::new(".");
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["train", "--threads", "0"], "0 is not in 1..=1024"),
         (&["train", "--recipe", "reprot"], "--recipe reprot: no such recipe, expected one of quickstart"),
         (&["recipes", "nothing"], "no such recipe"),
+        (
+            &["train", "--recipe", "reprot-triplet"],
+            "no such recipe (did you mean report-triplet?), expected one of",
+        ),
         (&["train", "--set", "epochs"], "--set epochs: expected KEY=VALUE"),
-        (&["train", "--set", "epoch=3"], "unknown field `epoch`"),
+        (&["train", "--set", "epoch=3"], "unknown field `epoch` (did you mean `epochs`?), expected one of"),
         (&["train", "--set", "epochs=many"], "--set epochs=many: invalid type"),
         (&["train", "--epochs", "0"], "--epochs"),
         (&["bench", "--steps", "19"], "--steps"),
@@ -378,7 +382,7 @@ fn wrong_usage_is_refused_in_a_sentence_with_exit_code_2() {
             &["train", "--hold-out", "Atlantis"],
             "--hold-out: no alphabet is named \"Atlantis\", expected one of",
         ),
-        (&["gradcheck", "--op", "rely"], "--op rely: no such op, expected one of add"),
+        (&["gradcheck", "--op", "rely"], "--op rely: no such op (did you mean relu?), expected one of add"),
         (&["evaluate"], "required"),
         (&["fly"], "fly"),
     ];
@@ -405,7 +409,10 @@ fn bad_input_is_refused_in_a_sentence_that_names_it_and_leaves_nothing() {
     write_omniglot(&glyphs(5, 1), &temp.path().join("small/data"));
     fs::write(temp.path().join("small/data/notes.txt"), "x").unwrap();
     let cases: [(&[&str], &str); 14] = [
-        (&["train", "--recipe", "typo.toml"], "typo.toml, line 2: unknown field `margn`"),
+        (
+            &["train", "--recipe", "typo.toml"],
+            "typo.toml, line 2: unknown field `margn` (did you mean `margin`?)",
+        ),
         (&["train", "--recipe", "type.toml"], "type.toml, line 3: invalid type"),
         (&["train", "--recipe", "shape.toml"], "a kernel of 200 x 200 does not fit an image of 105 x 105"),
         (&["train", "--recipe", "open.toml"], "ends in (1, 1, 105, 105), expected features"),

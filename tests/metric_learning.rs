@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{fail, glyphs, succeed, train, write_omniglot, write_png};
+use common::{fail, glyphs, succeed, train, twinglyph, write_omniglot, write_png};
 use serde_json::Value;
 use std::fs;
 
@@ -169,6 +169,38 @@ fn keys_that_cannot_work_together_are_refused_with_a_sentence() {
         assert!(!said.contains("panicked") && said.lines().count() == 1, "{settings:?}: {said}");
         assert!(!temp.path().join("run").exists(), "{settings:?}");
     }
+}
+
+#[test]
+fn any_tree_of_images_is_data_and_what_was_understood_is_said() {
+    let temp = tempfile::tempdir().unwrap();
+    let set = glyphs(6, 4);
+    for (i, glyph) in set.glyphs().iter().enumerate() {
+        let alphabet = &set.alphabets()[glyph.alphabet as usize].name;
+        let folder = temp.path().join("mine").join(alphabet);
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join(format!("scan {i}.png"));
+        write_png(&set, glyph, &path);
+        if i % 2 == 0 {
+            let image = image::open(&path).unwrap();
+            image.resize(64, 64, image::imageops::FilterType::Triangle).save(&path).unwrap();
+        }
+    }
+    let output = twinglyph(temp.path(), &train(&["--data", "mine", "--out", "run"]));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let half = set.glyphs().len() / 2;
+    let understood = format!(
+        "mine: {} glyphs of 6 alphabets, each a character of its own; {half} of another size are fitted to 105 x 105",
+        2 * half
+    );
+    assert!(said.contains(&understood), "{said}");
+    let glyph = format!("mine/{}/scan 3.png", set.alphabets()[0].name);
+    let list = succeed(temp.path(), &["nearest", "run", &glyph, "--quiet", "-k", "1"]);
+    assert!(list.ends_with("scan 3.png\n"), "{list}");
+    // A character of one drawing cannot be learned.
+    let refused = labelled("characters", "none", &["--data", "mine"]);
+    assert!(fail(temp.path(), &refused, 1).contains("expected at least"));
 }
 
 #[test]

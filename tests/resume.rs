@@ -225,6 +225,10 @@ fn a_run_killed_before_its_first_checkpoint_begins_again_and_a_longer_one_is_an_
     succeed(temp.path(), &["train", "--resume", "two", "--epochs", "4", "--quiet"]);
     assert_eq!(left(&at("two")), left(&at("four")));
     assert_eq!(fs::read(at("two/config.toml")).unwrap(), fs::read(at("four/config.toml")).unwrap());
+    fs::remove_file(at("begun/last.safetensors")).unwrap();
+    let said = fail(temp.path(), &["train", "--resume", "begun", "--epochs", "4"], 1);
+    assert!(said.contains("begun: has no last.safetensors, expected the state"), "{said}");
+    assert!(at("begun/model.safetensors").is_file());
     let said = fail(temp.path(), &["train", "--resume", "two", "--epochs", "3"], 2);
     assert!(said.contains("--epochs 3: the run has 4, expected at least as many"), "{said}");
 }

@@ -216,5 +216,5 @@ pub(super) fn read(path: &Path) -> Result<Pixels> {
     if glyph.inverted {
         note(format_args!("{}: light on dark, taken as dark on light", path.display()));
     }
-    Ok(Pixels::Grey(glyph.ink.iter().map(|ink| (255.0 * ink).round() as u8).collect()))
+    Ok(glyph.pixels())
 }

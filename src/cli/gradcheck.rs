@@ -1,6 +1,7 @@
 //! `twinglyph gradcheck`: every op and both models against numerical derivatives.
 
 use super::output::{print, print_json};
+use crate::error::meant;
 use crate::gradcheck::{Outcome, check_op};
 use crate::nn::check_models;
 use crate::{Error, Result, ops};
@@ -30,7 +31,12 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         let mut names: Vec<&str> = ops::table().iter().map(|entry| entry.name).collect();
         names.extend(crate::nn::CHECKED_MODELS);
         let op = arguments.op.unwrap_or_default();
-        return Err(Error::usage(format!("--op {op}: no such op, expected one of {}", names.join(", "))));
+        let meant = meant(&op, names.iter().copied());
+        let meant = meant.map_or(String::new(), |meant| format!(" (did you mean {meant}?)"));
+        return Err(Error::usage(format!(
+            "--op {op}: no such op{meant}, expected one of {}",
+            names.join(", ")
+        )));
     }
     let outcome = Outcome::new(rows);
     if arguments.json {

@@ -110,6 +110,10 @@ fn resume(path: &Path, arguments: &RecipeArguments) -> Result<ExitCode> {
     if directory.is_finished() && !further {
         return finished(recipe.epochs);
     }
+    if directory.is_finished() && last.is_none() {
+        let message = "has no last.safetensors, expected the state that a longer training goes on from";
+        return Err(Error::input(directory.path().display(), message));
+    }
     if further && recipe.schedule == Schedule::Cosine && last.is_some() {
         note(format_args!(
             "the step size falls over all epochs: what comes is not what {epochs} epochs at once would have come to"

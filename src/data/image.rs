@@ -1,5 +1,6 @@
 //! Any PNG of a glyph, made into what the encoder was trained on: ink on paper, of one size.
 
+use super::Pixels;
 use super::png::Png;
 use super::scale::windows;
 use crate::{Error, Result};
@@ -23,6 +24,16 @@ pub struct FittedGlyph {
     pub source_size: (usize, usize),
     /// Whether the file shows light ink on dark paper.
     pub inverted: bool,
+}
+
+impl FittedGlyph {
+    /// The ink, in one bit a pixel where that says all, else in eight.
+    pub fn pixels(&self) -> Pixels {
+        if self.ink.iter().all(|&ink| ink == 0.0 || ink == 1.0) {
+            return Pixels::from_ink(self.ink.iter().map(|&ink| ink == 1.0));
+        }
+        Pixels::Grey(self.ink.iter().map(|ink| (255.0 * ink).round() as u8).collect())
+    }
 }
 
 /// Reads any PNG (grey, colour, palette, transparent, 1 to 16 bits) as a glyph of `size` (height, width).
@@ -63,7 +74,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn decode(bytes: &[u8], size: (usize, usize)) -> std::result::Result<FittedGlyph, String> {
+/// The same of a file's bytes; the error is the rest of a sentence that begins with the file.
+pub(super) fn decode(bytes: &[u8], size: (usize, usize)) -> std::result::Result<FittedGlyph, String> {
     let png = Png::open(bytes, 2 * MAX_FILE)?;
     let source_size = png.size;
     let (height, width) = source_size;

@@ -17,6 +17,7 @@ pub mod split;
 pub mod synthetic;
 #[cfg(test)]
 mod testing;
+mod tree;
 pub mod writer;
 
 pub use augment::Augment;

@@ -1,9 +1,11 @@
-//! Omniglot from folders and zip archives, as published: `TOP/ALPHABET/characterNN/NNNN_DD.png`.
+//! Omniglot from folders and zip archives, as published: `TOP/ALPHABET/characterNN/NNNN_DD.png`. Where no name is of that
+//! kind, any tree of images: see [`super::tree`].
 
 use super::source::{Source, unexpected};
-use super::{Alphabet, Dataset, Glyph, Pixels, png};
+use super::{Alphabet, Dataset, Glyph, Pixels, png, tree};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// (height, width) in pixels of every Omniglot image.
@@ -19,7 +21,9 @@ pub struct LoadOptions {
     pub quiet: bool,
 }
 
-/// Loads each path, a folder or a zip archive, and merges them into one set of glyphs of 105 x 105.
+/// Loads each path, a folder or a zip archive, and merges them into one set of glyphs of 105 x 105. A path without a single
+/// name of Omniglot's is taken as a tree of images `ALPHABET/CHARACTER/NAME.png` or `ALPHABET/NAME.png` of any size, and a
+/// sentence on stderr says what was understood.
 ///
 /// A folder may be the one that holds the alphabets or its parent. Hidden files, `__MACOSX` and folder entries are
 /// skipped. Glyphs are black ink on white paper; the drawer is the `DD` of the file's name.
@@ -65,6 +69,15 @@ struct Label<'a> {
 
 fn load_one(path: &Path, options: &LoadOptions) -> Result<Dataset> {
     let source = Source::open(path, LAYOUT)?;
+    // One name that is Omniglot's, and all must be; none, and it is a tree of somebody's own.
+    if (0..source.len()).all(|i| label(&source, i).is_err()) {
+        let (set, understood) = tree::load(&source, options.quiet)?;
+        if !options.quiet {
+            // A closed stderr is no reason to stop.
+            let _ = writeln!(std::io::stderr(), "{}: {understood}", path.display());
+        }
+        return Ok(set);
+    }
     let labels = (0..source.len()).map(|i| label(&source, i)).collect::<Result<Vec<_>>>()?;
     check_unique(&source, &labels)?;
     let pixels = source.read_all(options.quiet, |i, bytes| {

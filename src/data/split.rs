@@ -1,6 +1,7 @@
 //! Which alphabets are trained on and which are held out: whole alphabets, so that the figures speak of new ones.
 
 use super::Dataset;
+use crate::error::edits;
 use crate::random;
 use crate::{Error, Result};
 
@@ -148,28 +149,11 @@ fn indices(set: &Dataset, names: &[String], unknown: impl Fn(&str) -> Error) -> 
 /// The three names most like `name`, for a sentence.
 fn nearest(set: &Dataset, name: &str) -> String {
     let mut names: Vec<&str> = set.alphabets().iter().map(|a| a.name.as_str()).collect();
-    names.sort_by_cached_key(|other| edits(&name.to_lowercase(), &other.to_lowercase()));
+    names.sort_by_cached_key(|other| edits(name, other));
     let rest = names.len().saturating_sub(3);
     names.truncate(3);
     let listed = names.join(", ");
     if rest == 0 { format!("one of {listed}") } else { format!("one of {listed} or {rest} others") }
-}
-
-/// How many characters must be put in, taken out or changed to make `a` into `b` (Levenshtein's distance).
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    // row[j] is the distance of the part of `a` seen so far from the first j characters of `b`.
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

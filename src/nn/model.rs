@@ -17,7 +17,7 @@ fn batch(architecture: &Architecture) -> usize {
     if architecture.encoder.iter().any(wide) {
         return 64;
     }
-    (16 * rayon::current_num_threads()).clamp(32, 64)
+    (8 * rayon::current_num_threads()).clamp(16, 64)
 }
 
 /// A Siamese model.

@@ -5,6 +5,7 @@ mod check;
 use crate::data::augment::Augment;
 use crate::data::batches::Shares;
 use crate::data::sampler::Label;
+use crate::error::meant;
 use crate::nn::{Architecture, Layer, Loss, Mining, Objective, Pair};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -181,8 +182,10 @@ impl Default for Synthetic {
 pub fn built_in(name: &str) -> Result<&'static str> {
     BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text).ok_or_else(|| {
         let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+        let meant = meant(name, names.iter().copied());
         Error::usage(format!(
-            "--recipe {name}: no such recipe, expected one of {} or a FILE.toml",
+            "--recipe {name}: no such recipe{}, expected one of {} or a FILE.toml",
+            meant.map_or(String::new(), |meant| format!(" (did you mean {meant}?)")),
             names.join(", ")
         ))
     })
@@ -285,6 +288,17 @@ fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
     Ok(())
 }
 
+/// The parser's message in one line; where it lists what it knows, with the name that was most likely meant.
 fn one_line(message: &str) -> String {
-    message.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+    let line = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    // unknown field `margn`, expected one of `loss`, `label`, ...
+    let mut quoted = line.split('`').skip(1).step_by(2);
+    let found = quoted.next().filter(|_| line.starts_with("unknown "));
+    match found.and_then(|name| meant(name, quoted)) {
+        Some(meant) => {
+            let end = line.find(", expected").unwrap_or(line.len());
+            format!("{} (did you mean `{meant}`?){}", &line[..end], &line[end..])
+        }
+        None => line,
+    }
 }
