@@ -1,7 +1,7 @@
 //! `twinglyph compare`: the verdict on two glyphs, on two sets of glyphs, or on many pairs of either.
 
 use super::output::{note, print, print_json};
-use crate::data::image::decode_glyph;
+use crate::data::image::{decode_glyph, pngs_in};
 use crate::data::sampler::Label;
 use crate::data::{GLYPH_SIZE, Pixels};
 use crate::evaluate::embed::{embed, mean};
@@ -191,18 +191,7 @@ fn read_all(path: &Path) -> Result<Vec<Pixels>> {
     if !path.is_dir() {
         return Ok(vec![read(path)?]);
     }
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(|error| Error::io(path, error))? {
-        let file = entry.map_err(|error| Error::io(path, error))?.path();
-        if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
-            files.push(file);
-        }
-    }
-    files.sort();
-    if files.is_empty() {
-        return Err(Error::input(path.display(), "has no PNG in it, expected a folder of glyphs"));
-    }
-    files.iter().map(|file| read(file)).collect()
+    pngs_in(path)?.iter().map(|file| read(file)).collect()
 }
 
 /// A glyph's ink; a remark on stderr says what was done to make it fit.

@@ -6,7 +6,7 @@ use super::scale::windows;
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The largest file that is read.
 const MAX_FILE: u64 = 64 << 20;
@@ -51,6 +51,25 @@ impl FittedGlyph {
 pub fn decode_glyph(path: &Path, size: (usize, usize)) -> Result<FittedGlyph> {
     let bytes = read(path)?;
     decode(&bytes, size).map_err(|message| Error::input(path.display(), message))
+}
+
+/// The PNG files of a folder, by their names.
+///
+/// # Errors
+/// When it cannot be read, or has none.
+pub fn pngs_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| Error::io(folder, error))? {
+        let file = entry.map_err(|error| Error::io(folder, error))?.path();
+        if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::input(folder.display(), "has no PNG in it, expected a folder of glyphs"));
+    }
+    files.sort();
+    Ok(files)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -1,5 +1,5 @@
 //! Omniglot from folders and zip archives, as published: `TOP/ALPHABET/characterNN/NNNN_DD.png`. Where no name is of that
-//! kind, any tree of images: see [`super::tree`].
+//! kind, any tree of images, as `tree.rs` reads it.
 
 use super::source::{Source, unexpected};
 use super::{Alphabet, Dataset, Glyph, Pixels, png, tree};

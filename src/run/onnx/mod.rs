@@ -1,4 +1,4 @@
-//! The encoder as an ONNX file (https://onnx.ai, IR version 8, opset 13): for other programs and other machines.
+//! The encoder as an ONNX file (<https://onnx.ai>, IR version 8, opset 13): for other programs and other machines.
 //!
 //! Input `images`, f32 (N, C, H, W): ink, 0 for paper and 1 for a stroke, scaled to H x W by the mean of the area that a
 //! pixel covers, in C equal channels. Output `embedding`, f32 (N, F). The model's threshold, label, views and calibration

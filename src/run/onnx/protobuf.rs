@@ -1,5 +1,5 @@
 //! The wire format of Protocol Buffers, as much of it as is written here: fields one after another, each a tag (number
-//! and kind) and its value (https://protobuf.dev/programming-guides/encoding).
+//! and kind) and its value (<https://protobuf.dev/programming-guides/encoding>).
 
 /// A message in the making.
 #[derive(Clone, Debug, Default)]
