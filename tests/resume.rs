@@ -205,7 +205,7 @@ fn an_interrupted_and_a_killed_run_go_on_to_the_bytes_of_one_that_was_left_alone
         assert_eq!(metrics, expected.2, "{run}");
     }
     let said = succeed(temp.path(), &["train", "--resume", "stopped"]);
-    assert_eq!(said, "stopped is finished, after 60 epochs; --epochs with more trains it further\n");
+    assert_eq!(said, "stopped is finished; more --epochs than its 60 train it further\n");
 }
 
 #[test]
@@ -256,6 +256,8 @@ fn what_cannot_be_resumed_is_refused_in_a_sentence() {
     let said = fail(temp.path(), &["train", "--resume", "run", "--data", "other"], 1);
     assert!(said.contains("other: holds other glyphs than those that the run was begun with"), "{said}");
     succeed(temp.path(), &["train", "--resume", "run", "--data", "moved", "--quiet"]);
+    // From now on the run knows where its data is.
+    succeed(temp.path(), &["evaluate", "run", "--pairs", "20"]);
 
     fs::remove_file(at("run/model.safetensors")).unwrap();
     let mut bytes = fs::read(at("run/last.safetensors")).unwrap();

@@ -95,10 +95,8 @@ fn resume(path: &Path, arguments: &RecipeArguments) -> Result<ExitCode> {
     let mut recipe = directory.config()?;
     let finished = |epochs: usize| {
         let shown = directory.path().display();
-        print(format_args!(
-            "{shown} is finished, after {epochs} epochs; --epochs with more trains it further"
-        ))
-        .map(|()| ExitCode::SUCCESS)
+        print(format_args!("{shown} is finished; more --epochs than its {epochs} train it further"))
+            .map(|()| ExitCode::SUCCESS)
     };
     let last = directory.last()?;
     let epochs = arguments.epochs.map_or(recipe.epochs, |epochs| epochs as usize);
@@ -142,10 +140,17 @@ fn resume(path: &Path, arguments: &RecipeArguments) -> Result<ExitCode> {
     }
     let (epoch, step) = training.position();
     if training.is_done() && directory.is_finished() {
-        return finished(epoch);
+        print(format_args!(
+            "{} is finished: after epoch {epoch} its patience of {} epochs was at its end",
+            directory.path().display(),
+            recipe.patience
+        ))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if further || !arguments.data.is_empty() {
+        directory.write_config(&recipe.to_toml())?;
     }
     if further {
-        directory.write_config(&recipe.to_toml())?;
         directory.unfinish()?;
     }
     if !arguments.quiet {
