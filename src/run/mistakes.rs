@@ -35,7 +35,7 @@ pub fn draw(runs: &[OneShotRun], errors: &[OneShotMistake]) -> Result<Picture> {
         for (part, glyph) in glyphs(runs, error)?.into_iter().enumerate() {
             picture.put(glyph, (h, w), (left + part * (w + THIN), top));
             if part < 2 {
-                picture.line((left + part * (w + THIN) + w, top), (THIN, h), THIN_GREY);
+                picture.fill((left + part * (w + THIN) + w, top), (THIN, h), THIN_GREY);
             }
         }
     }

@@ -95,7 +95,7 @@ pub fn contact_sheet(set: &Dataset, glyph: &Pixels, neighbours: &[Neighbour]) ->
     let (step_x, step_y) = (w + 2 * MARGIN, h + 2 * MARGIN);
     let size = (A_ROW.min(count) * step_x, count.div_ceil(A_ROW) * step_y);
     let mut sheet = Picture::new(size, GREY);
-    sheet.line((0, 0), (step_x, step_y), FRAME);
+    sheet.fill((0, 0), (step_x, step_y), FRAME);
     let glyphs = std::iter::once(glyph).chain(neighbours.iter().map(|n| &set.glyphs()[n.glyph].pixels));
     for (i, glyph) in glyphs.enumerate() {
         sheet.put(glyph, (h, w), (i % A_ROW * step_x + MARGIN, i / A_ROW * step_y + MARGIN));

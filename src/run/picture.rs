@@ -58,7 +58,7 @@ impl Picture {
     }
 
     /// Fills a rectangle of (width, height).
-    pub(super) fn line(&mut self, (left, top): (usize, usize), (width, height): (usize, usize), grey: u8) {
+    pub(super) fn fill(&mut self, (left, top): (usize, usize), (width, height): (usize, usize), grey: u8) {
         for y in top..top + height {
             self.pixels[y * self.width + left..][..width].fill(grey);
         }
