@@ -36,25 +36,39 @@ fn a_run_leaves_a_directory_that_can_be_repeated_to_the_same_bytes() {
     let expected = [
         ".lock",
         "accuracy.svg",
+        "alphabets.svg",
+        "auc.svg",
         "best.safetensors",
         "config.toml",
         "confusion-both.svg",
         "confusion-held-out.svg",
         "confusion-train.svg",
+        "distances-held-out.svg",
+        "distances-train.svg",
         "environment.json",
+        "gradients.svg",
         "last.safetensors",
+        "learning-rate.svg",
+        "loss-ratio.svg",
         "loss.svg",
+        "map-pca.svg",
+        "map-t-sne.svg",
         "metrics.csv",
         "model.safetensors",
+        "pair-distances.svg",
         "reliability-held-out.svg",
+        "report.html",
+        "roc.svg",
+        "spread.svg",
     ];
     assert_eq!(files, expected);
     let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
     assert_eq!(metrics.lines().count(), 3, "{metrics}");
     succeed(temp.path(), &["train", "--recipe", "runs/quickstart-1/config.toml", "--out", "again"]);
     let again = temp.path().join("again");
-    // Two files say how long it took.
-    for file in expected.into_iter().filter(|file| !["last.safetensors", "metrics.csv"].contains(file)) {
+    // Three files say how long it took.
+    let timed = ["last.safetensors", "metrics.csv", "report.html"];
+    for file in expected.into_iter().filter(|file| !timed.contains(file)) {
         let (first, again) = (fs::read(run.join(file)).unwrap(), fs::read(again.join(file)));
         assert!(first == again.unwrap(), "{file} differs");
     }

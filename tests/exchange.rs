@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{fail, glyphs, succeed, train, write_omniglot};
+use common::{fail, glyphs, python, succeed, train, write_omniglot};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use twinglyph::run::checkpoint_file::write_arrays;
 use twinglyph::run::gradients::Arrays;
@@ -233,17 +233,6 @@ fn completions_name_the_commands() {
     }
     let said = fail(temp.path(), &["completions", "bsh"], 2);
     assert!(said.contains("a similar value exists: 'bash'"), "{said}");
-}
-
-/// The Python that `TWINGLYPH_PYTHON` names, or `python3`; `None` where it lacks a package.
-fn python(packages: &str) -> Option<PathBuf> {
-    let python = std::env::var_os("TWINGLYPH_PYTHON").map_or("python3".into(), PathBuf::from);
-    let found = Command::new(&python).args(["-c", &format!("import {packages}")]).output();
-    if found.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    eprintln!("skipped: {} has no {packages}", python.display());
-    None
 }
 
 fn run_script(python: &Path, script: &str) {

@@ -78,7 +78,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
 }
 
 /// An alphabet that the model was trained on is not unseen.
-fn refuse_seen(run: &TrainedRun, unseen: &Dataset) -> Result<()> {
+pub(super) fn refuse_seen(run: &TrainedRun, unseen: &Dataset) -> Result<()> {
     let known =
         |name: &String| run.training_alphabets.contains(name) || run.held_out_alphabets.contains(name);
     match unseen.alphabets().iter().find(|alphabet| known(&alphabet.name)) {

@@ -17,6 +17,7 @@ mod profile;
 mod progress;
 mod recipe_arguments;
 mod recipes;
+mod report;
 mod summary;
 mod train;
 
@@ -38,6 +39,7 @@ enum Command {
     CrossValidate(cross_validate::Arguments),
     Recipes(recipes::Arguments),
     Evaluate(evaluate::Arguments),
+    Report(report::Arguments),
     Compare(compare::Arguments),
     OneShot(one_shot::Arguments),
     Embed(embed::Arguments),
@@ -67,6 +69,7 @@ impl Command {
             Command::CrossValidate(arguments) => cross_validate::run(arguments),
             Command::Recipes(arguments) => recipes::run(arguments),
             Command::Evaluate(arguments) => evaluate::run(arguments),
+            Command::Report(arguments) => report::run(arguments),
             Command::Embed(arguments) => embed::run(arguments),
             Command::Nearest(arguments) => nearest::run(arguments),
             Command::Export(arguments) => export::run(arguments),

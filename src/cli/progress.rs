@@ -109,7 +109,7 @@ impl Observer for Progress<'_> {
         self.readings.push(reading.clone());
         self.seconds.push(seconds);
         let csv = metrics_csv(&self.history, &self.readings, &self.seconds);
-        self.run.directory.write("metrics.csv", csv.as_bytes())?;
+        self.run.directory.write_metrics(&csv)?;
         if !self.quiet {
             let (epochs, steps) = (self.run.recipe.epochs, self.run.recipe.steps);
             let line = format!(

@@ -6,14 +6,13 @@ use super::progress::Progress;
 use super::recipe_arguments::{RecipeArguments, absolute};
 use crate::data::Dataset;
 use crate::data::split::Split;
-use crate::evaluate::metrics::Evaluation;
-use crate::evaluate::protocol::{Protocol, choose_set_rules, evaluate_sets};
+use crate::evaluate::protocol::{Protocol, choose_set_rules};
 use crate::recipes::{Recipe, Schedule};
 use crate::run::directory::{BEST, RunDirectory};
 use crate::run::environment::Environment;
-use crate::run::plots;
+use crate::run::report::{REPORT, REPORT_PAIRS, write_report};
 use crate::run::trained::{initial_model, load_data, model_file};
-use crate::train::{EpochMetrics, Training};
+use crate::train::Training;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -48,9 +47,6 @@ pub(super) struct Arguments {
     )]
     resume: Option<PathBuf>,
 }
-
-/// Pairs from each set for the closing figures.
-const CLOSING_PAIRS: usize = 10_000;
 
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     match &arguments.resume {
@@ -208,12 +204,11 @@ impl Run<'_> {
             split,
             unseen: None,
             label: recipe.label,
-            pairs: CLOSING_PAIRS,
+            pairs: REPORT_PAIRS,
             glyphs: 1,
             seed: recipe.seed,
         };
-        let evaluation = evaluate_sets(&mut trained.model, trained.rule, &protocol)?;
-        write_pictures(directory, &trained.history, &evaluation)?;
+        let evaluation = write_report(directory, recipe, &mut trained.model, trained.rule, &protocol)?;
         let (rule, seed) = (trained.rule, recipe.seed);
         let set_rules =
             choose_set_rules(&mut trained.model, set, &split.held_out, recipe.label, (rule, seed))?;
@@ -228,6 +223,7 @@ impl Run<'_> {
         }
         print(evaluation.to_string().trim_end())?;
         print(format_args!("Model, metrics and pictures: {}", directory.path().display()))?;
+        print(format_args!("Report: {}", directory.path().join(REPORT).display()))?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -238,19 +234,4 @@ impl Run<'_> {
             model_file(training.model(), values, self.recipe, (rule, Vec::new()), self.split.names(self.set));
         self.directory.write(BEST, &file.to_bytes())
     }
-}
-
-fn write_pictures(directory: &RunDirectory, history: &[EpochMetrics], evaluation: &Evaluation) -> Result<()> {
-    directory.write("loss.svg", plots::loss_curves(history)?.as_bytes())?;
-    directory.write("accuracy.svg", plots::accuracy_curves(history)?.as_bytes())?;
-    for set in &evaluation.sets {
-        let picture = plots::confusion_matrix(&set.name, &set.confusion)?;
-        directory.write(&format!("confusion-{}.svg", set.name), picture.as_bytes())?;
-        // On the training alphabets the probability is not what a new alphabet would get.
-        if set.name == "held-out" && !set.reliability.is_empty() {
-            let picture = plots::reliability_diagram(&set.name, &set.reliability)?;
-            directory.write("reliability-held-out.svg", picture.as_bytes())?;
-        }
-    }
-    Ok(())
 }

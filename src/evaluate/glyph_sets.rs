@@ -98,18 +98,14 @@ impl SetSampler {
                     let rows = side.iter().map(|&glyph| encoded.embedding(glyph));
                     means.extend(mean(rows, width, normalised));
                 }
-                labels.push((same, alphabets));
+                labels.push((same, alphabets, (sides[0][0] as u32, sides[1][0] as u32)));
             }
             let means = Tensor::new([2 * count, width], means)?;
             let pairs: Vec<(usize, usize)> = (0..count).map(|i| (2 * i, 2 * i + 1)).collect();
             let distances = model.distances(&means, &pairs)?;
-            scored.extend(
-                distances.into_iter().zip(labels).map(|(distance, (same, alphabets))| ScoredPair {
-                    distance,
-                    same,
-                    alphabets,
-                }),
-            );
+            scored.extend(distances.into_iter().zip(labels).map(|(distance, (same, alphabets, glyphs))| {
+                ScoredPair { distance, same, alphabets, glyphs }
+            }));
         }
         Ok(scored)
     }

@@ -88,7 +88,7 @@ mod tests {
             for b in 0..n {
                 let wrong = a < bad;
                 let (same, distance) = (a == b, if (a == b) != wrong { 0.0 } else { 1.0 });
-                pairs.extend([ScoredPair { distance, same, alphabets: (a, b) }; 3]);
+                pairs.extend([ScoredPair { distance, same, alphabets: (a, b), glyphs: (0, 1) }; 3]);
             }
         }
         pairs

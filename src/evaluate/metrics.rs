@@ -23,6 +23,8 @@ pub struct ScoredPair {
     pub same: bool,
     /// The alphabets of the two glyphs.
     pub alphabets: (u32, u32),
+    /// The two glyphs, as indices into [`crate::data::Dataset::glyphs`]; of sets, the first of each.
+    pub glyphs: (u32, u32),
 }
 
 /// The threshold of the highest balanced accuracy.
@@ -430,7 +432,7 @@ mod tests {
 
     #[test]
     fn json_has_the_documented_keys() {
-        let pair = |distance, same, alphabets| ScoredPair { distance, same, alphabets };
+        let pair = |distance, same, alphabets| ScoredPair { distance, same, alphabets, glyphs: (0, 1) };
         let pairs = [pair(0.1, T, (0, 0)), pair(0.9, F, (0, 1)), pair(0.2, T, (1, 1)), pair(0.3, F, (1, 0))];
         // p = 1 / (1 + exp(d)).
         let rule = Rule { threshold: 0.5, calibration: Some(Calibration { a: 1.0, b: 0.0 }) };

@@ -3,7 +3,9 @@
 pub mod calibration;
 pub mod embed;
 mod encoded;
+pub mod figures;
 mod glyph_sets;
 mod interval;
 pub mod metrics;
+pub mod plane;
 pub mod protocol;

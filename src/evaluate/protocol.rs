@@ -6,7 +6,8 @@ use super::embed::embed;
 use super::encoded::Encoded;
 use super::glyph_sets::SetSampler;
 use super::metrics::{
-    Evaluation, OneShotMistake, OneShotResult, Origin, ScoredPair, best_threshold, evaluate_set, nearest,
+    Evaluation, OneShotMistake, OneShotResult, Origin, ScoredPair, SetResult, best_threshold, evaluate_set,
+    nearest,
 };
 use crate::data::Dataset;
 use crate::data::one_shot::OneShotRun;
@@ -48,6 +49,33 @@ const CHOICE: u64 = 0x6368_6f69_6365;
 /// # Errors
 /// When a set has too few glyphs for pairs.
 pub fn evaluate_sets(model: &mut Model<f32>, rule: Rule, protocol: &Protocol<'_>) -> Result<Evaluation> {
+    examine(model, rule, protocol, &mut |_| ())
+}
+
+/// A set of pairs that has been measured, for whoever wants more of it than its figures.
+pub struct Measured<'a> {
+    /// All glyphs: those of the training data and the unseen ones together.
+    pub whole: &'a Dataset,
+    /// The set's alphabets in it.
+    pub alphabets: &'a [usize],
+    /// The rule that it was measured by.
+    pub rule: Rule,
+    /// Every pair; glyphs and alphabets are those of `whole`.
+    pub pairs: &'a [ScoredPair],
+    /// The figures.
+    pub result: &'a SetResult,
+}
+
+/// As [`evaluate_sets`]; each set, once measured, is shown to `visit` with all its pairs.
+///
+/// # Errors
+/// As [`evaluate_sets`].
+pub fn examine(
+    model: &mut Model<f32>,
+    rule: Rule,
+    protocol: &Protocol<'_>,
+    visit: &mut dyn FnMut(Measured<'_>),
+) -> Result<Evaluation> {
     let Protocol { set, split, unseen, label, pairs, glyphs, seed } = *protocol;
     let merged = unseen.map(|unseen| Dataset::merge(vec![set.clone(), unseen.clone()])).transpose()?;
     let whole = merged.as_ref().unwrap_or(set);
@@ -84,9 +112,12 @@ pub fn evaluate_sets(model: &mut Model<f32>, rule: Rule, protocol: &Protocol<'_>
         origin = Origin::HeldOut(CHOICE_PAIRS);
     }
     let mut results = Vec::with_capacity(drawings.len());
-    for drawing in drawings {
+    for (drawing, (_, alphabets)) in drawings.into_iter().zip(&sets) {
         let (name, seed) = (drawing.name, drawing.seed.0);
-        results.push(evaluate_set(name, &drawing.score(model, whole, &encoded)?, &rule, seed));
+        let pairs = drawing.score(model, whole, &encoded)?;
+        let result = evaluate_set(name, &pairs, &rule, seed);
+        visit(Measured { whole, alphabets, rule, pairs: &pairs, result: &result });
+        results.push(result);
     }
     Ok(Evaluation { glyphs, threshold: rule.threshold, origin, sets: results })
 }
@@ -222,6 +253,7 @@ fn score(
         distance,
         same: pair.same,
         alphabets: (alphabet(pair.left), alphabet(pair.right)),
+        glyphs: (pair.left as u32, pair.right as u32),
     });
     Ok(scored.collect())
 }

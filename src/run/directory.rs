@@ -1,7 +1,8 @@
 //! The run directory: the resolved configuration, metrics as CSV, the model, pictures.
 
 use super::checkpoint_file::CheckpointFile;
-use super::environment::Environment;
+use super::environment::{Environment, StoredEnvironment};
+use super::metrics_file::MetricsTable;
 use crate::recipes::Recipe;
 use crate::{Error, Result};
 use std::fs::{self, File, TryLockError};
@@ -15,6 +16,7 @@ pub const BEST: &str = "best.safetensors";
 /// The state in which the training was last put aside.
 const LAST: &str = "last.safetensors";
 const ENVIRONMENT: &str = "environment.json";
+const METRICS: &str = "metrics.csv";
 const CONFIG: &str = "config.toml";
 /// Held open and locked by the process that trains.
 const LOCK: &str = ".lock";
@@ -152,22 +154,54 @@ impl RunDirectory {
         if path.exists() { CheckpointFile::load(&path).map(Some) } else { Ok(None) }
     }
 
-    /// The fingerprint of the data that the run was begun with, as `environment.json` has it; `None` where it has none.
+    /// What the run was made with, as `environment.json` has it; `None` where there is none.
     ///
     /// # Errors
-    /// When the file cannot be read.
-    pub fn data_fingerprint(&self) -> Result<Option<u64>> {
+    /// When the file cannot be read, or is something else.
+    pub fn environment(&self) -> Result<Option<StoredEnvironment>> {
         let path = self.path.join(ENVIRONMENT);
         if !path.exists() {
             return Ok(None);
         }
         let text = fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
-        let fingerprint = || {
-            let value: serde_json::Value = serde_json::from_str(&text).ok()?;
-            u64::from_str_radix(value.get("data_fingerprint")?.as_str()?, 16).ok()
-        };
+        serde_json::from_str(&text).map(Some).map_err(|error| Error::input(path.display(), error.to_string()))
+    }
+
+    /// The fingerprint of the data that the run was begun with; `None` where there is no `environment.json`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has none.
+    pub fn data_fingerprint(&self) -> Result<Option<u64>> {
+        let Some(environment) = self.environment()? else { return Ok(None) };
         let message = "has no data_fingerprint, expected a hexadecimal number";
-        fingerprint().map(Some).ok_or_else(|| Error::input(path.display(), message))
+        match u64::from_str_radix(&environment.data_fingerprint, 16) {
+            Ok(fingerprint) => Ok(Some(fingerprint)),
+            Err(_) => Err(Error::input(self.path.join(ENVIRONMENT).display(), message)),
+        }
+    }
+
+    /// The metrics of the epochs that are done.
+    ///
+    /// # Errors
+    /// When there are none, or the file is something else.
+    pub fn metrics(&self) -> Result<MetricsTable> {
+        let path = self.path.join(METRICS);
+        let text = fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+        MetricsTable::parse(&path.display().to_string(), &text)
+    }
+
+    /// Writes the metrics, as text.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn write_metrics(&self, csv: &str) -> Result<()> {
+        self.write(METRICS, csv.as_bytes())
+    }
+
+    /// The folder's own name.
+    pub fn name(&self) -> String {
+        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        path.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned())
     }
 
     /// Writes what the run is made with.

@@ -2,7 +2,7 @@
 
 use crate::data::Dataset;
 use crate::data::split::Split;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use twinglyph_kernels::simd::Level;
 
 /// `environment.json`: nothing of it changes what a run comes to, but the data.
@@ -51,6 +51,26 @@ impl Environment {
         text.push('\n');
         text
     }
+}
+
+/// `environment.json` read back; what a file does not say is empty.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct StoredEnvironment {
+    /// See [`Environment::version`], as the fields that follow.
+    pub version: String,
+    /// The SIMD level.
+    pub simd: String,
+    /// Threads.
+    pub threads: usize,
+    /// Of the data.
+    pub data_fingerprint: String,
+    /// Glyphs in the data.
+    pub glyphs: usize,
+    /// Names.
+    pub training_alphabets: Vec<String>,
+    /// Names.
+    pub held_out_alphabets: Vec<String>,
 }
 
 /// The most memory that the process has held, in MiB; `None` where the system does not tell it in a file.

@@ -1,6 +1,7 @@
 //! `metrics.csv`: a row an epoch, of what it came to, of what the monitors read and of how long it took.
 
 use crate::train::{EpochMetrics, Reading};
+use crate::{Error, Result};
 
 /// The text. `readings` and `seconds` have an entry for each of `history`; what a run does not have is left empty.
 pub fn metrics_csv(history: &[EpochMetrics], readings: &[Reading], seconds: &[f64]) -> String {
@@ -28,4 +29,118 @@ pub fn metrics_csv(history: &[EpochMetrics], readings: &[Reading], seconds: &[f6
         csv.push('\n');
     }
     csv
+}
+
+/// The file read back: a column of numbers for each name, as a picture wants them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricsTable {
+    epochs: Vec<u32>,
+    names: Vec<String>,
+    /// By column; what is empty or no finite number is `None`.
+    columns: Vec<Vec<Option<f64>>>,
+}
+
+impl MetricsTable {
+    /// Reads the text of `place`.
+    ///
+    /// # Errors
+    /// When a row has another length than the first, a cell is neither empty nor a number, or there is no column `epoch`.
+    pub fn parse(place: &str, text: &str) -> Result<MetricsTable> {
+        let refuse = |message: String| Error::input(place, message);
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let header = reader.headers().map_err(|error| refuse(error.to_string()))?;
+        let names: Vec<String> = header.iter().map(str::to_string).collect();
+        let mut columns = vec![Vec::new(); names.len()];
+        for (row, record) in reader.records().enumerate() {
+            let record = record.map_err(|error| refuse(error.to_string()))?;
+            for ((cell, column), name) in record.iter().zip(&mut columns).zip(&names) {
+                let number = match cell {
+                    "" => None,
+                    cell => Some(cell.parse::<f64>().map_err(|_| {
+                        refuse(format!("line {}: {name} = {cell:?}, expected a number or nothing", row + 2))
+                    })?),
+                };
+                column.push(number.filter(|number| number.is_finite()));
+            }
+        }
+        let epochs = names.iter().position(|name| name == "epoch").map(|at| &columns[at]);
+        let whole = |epoch: &Option<f64>| epoch.filter(|e| *e >= 0.0 && e.fract() == 0.0).map(|e| e as u32);
+        match epochs.and_then(|epochs| epochs.iter().map(whole).collect()) {
+            Some(epochs) => Ok(MetricsTable { epochs, names, columns }),
+            None => Err(refuse("has no column epoch of whole numbers, expected one".into())),
+        }
+    }
+
+    /// The number of each epoch that is done.
+    pub fn epochs(&self) -> &[u32] {
+        &self.epochs
+    }
+
+    /// A column by its name.
+    pub fn column(&self, name: &str) -> Option<&[Option<f64>]> {
+        self.columns().find(|column| column.0 == name).map(|column| column.1)
+    }
+
+    /// All columns in the file's order.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &[Option<f64>])> {
+        self.names.iter().map(String::as_str).zip(self.columns.iter().map(Vec::as_slice))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let metrics = EpochMetrics {
+            epoch: 1,
+            loss: 0.25,
+            accuracy: 0.6,
+            val_loss: f32::NAN,
+            val_accuracy: 0.55,
+            val_auc: 0.57,
+            threshold: 0.5,
+            learning_rate: 1e-3,
+        };
+        let reading = Reading {
+            epoch: 1,
+            loss_ratio: 0.5,
+            spread: [0.1, 0.2],
+            length: 1.0,
+            saturated: None,
+            distance: [0.4, 0.9],
+            distance_spread: 0.3,
+            active: Some(0.75),
+            gradients: vec![("encoder.0".into(), 2.5)],
+        };
+        let text = metrics_csv(&[metrics], &[reading], &[12.5]);
+        let table = MetricsTable::parse("metrics.csv", &text).unwrap();
+        assert_eq!(table.epochs(), [1]);
+        let expected = [
+            ("loss", Some(0.25)),
+            ("val_loss", None),
+            ("saturated", None),
+            ("active_triplets", Some(0.75)),
+            ("gradient_encoder.0", Some(2.5)),
+            ("seconds", Some(12.5)),
+        ];
+        for (name, value) in expected {
+            assert_eq!(table.column(name), Some(&[value][..]), "{name}");
+        }
+        assert_eq!(table.column("nothing"), None);
+    }
+
+    #[test]
+    fn what_is_no_table_of_numbers_is_refused() {
+        let refusals = [
+            ("epoch,loss\n1,much\n", "m: line 2: loss = \"much\", expected a number or nothing"),
+            ("loss\n1\n", "m: has no column epoch of whole numbers, expected one"),
+            ("epoch,loss\n1.5,1\n", "m: has no column epoch of whole numbers, expected one"),
+        ];
+        for (text, message) in refusals {
+            assert_eq!(MetricsTable::parse("m", text).unwrap_err().to_string(), message);
+        }
+        assert!(MetricsTable::parse("m", "epoch,loss\n1\n").is_err());
+    }
 }

@@ -1,4 +1,4 @@
-//! What a run leaves on disk: its directory, the model file, metrics and pictures.
+//! What a run leaves on disk: its directory, the model file, metrics, pictures and the report.
 
 pub mod checkpoint_file;
 pub mod config;
@@ -13,4 +13,5 @@ pub mod npz;
 pub mod onnx;
 pub mod picture;
 pub mod plots;
+pub mod report;
 pub mod trained;

@@ -36,7 +36,15 @@ impl Picture {
     /// # Errors
     /// When it cannot be written, or is too large for a PNG.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let refuse = |message: String| Error::input(path.display(), message);
+        write_atomic(path, &self.to_png(&path.display().to_string())?)
+    }
+
+    /// The picture as a PNG, for the file `place`.
+    ///
+    /// # Errors
+    /// When it is too large for one.
+    pub fn to_png(&self, place: &str) -> Result<Vec<u8>> {
+        let refuse = |message: String| Error::input(place, message);
         let side = |length: usize| {
             u32::try_from(length).map_err(|_| refuse(format!("{length} pixels are too many for a PNG")))
         };
@@ -44,13 +52,18 @@ impl Picture {
         PngEncoder::new(&mut bytes)
             .write_image(&self.pixels, side(self.width)?, side(self.height)?, ExtendedColorType::L8)
             .map_err(|error| refuse(error.to_string()))?;
-        write_atomic(path, &bytes)
+        Ok(bytes)
     }
 
     /// Draws a glyph of (height, width), black on white.
-    pub(super) fn put(&mut self, glyph: &Pixels, (h, w): (usize, usize), (left, top): (usize, usize)) {
+    pub(super) fn put(&mut self, glyph: &Pixels, (h, w): (usize, usize), corner: (usize, usize)) {
         let mut ink = vec![0.0; h * w];
         glyph.write_ink(&mut ink);
+        self.put_ink(&ink, w, corner);
+    }
+
+    /// Draws rows of ink of a width, 1 as black and 0 as white.
+    pub(super) fn put_ink(&mut self, ink: &[f32], w: usize, (left, top): (usize, usize)) {
         for (y, row) in ink.chunks(w).enumerate() {
             let out = &mut self.pixels[(top + y) * self.width + left..][..w];
             out.iter_mut().zip(row).for_each(|(pixel, ink)| *pixel = 255 - (ink * 255.0).round() as u8);

@@ -9,7 +9,7 @@ use crate::Result;
 use crate::data::Dataset;
 use crate::data::sampler::PairSampler;
 use crate::data::split::Split;
-use crate::evaluate::metrics::{Confusion, ScoredPair, equal_error_rate, roc_auc};
+pub use crate::evaluate::figures::{AlphabetFigures, Figures};
 use crate::evaluate::protocol::score_glyphs;
 use crate::nn::Model;
 use crate::random::rng;
@@ -32,17 +32,6 @@ pub struct CrossValidation {
     pub alphabets: Vec<AlphabetFigures>,
 }
 
-/// What a model reaches on pairs; fractions.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Figures {
-    /// At the threshold that was chosen on held-out alphabets.
-    pub balanced_accuracy: f64,
-    /// Area under the ROC curve.
-    pub auc: f64,
-    /// Equal error rate.
-    pub eer: f64,
-}
-
 /// One fold.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fold {
@@ -51,16 +40,6 @@ pub struct Fold {
     /// The epoch that was kept.
     pub kept: u32,
     /// What it reached.
-    #[serde(flatten)]
-    pub figures: Figures,
-}
-
-/// One alphabet: pairs of it, and pairs of it and another of its fold.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct AlphabetFigures {
-    /// Its name.
-    pub name: String,
-    /// What its fold's model reached on it.
     #[serde(flatten)]
     pub figures: Figures,
 }
@@ -95,13 +74,8 @@ pub fn cross_validate(
         let scored = score_glyphs(&mut trained.model, set, &drawn)?;
         let figures = Figures::of(&scored, trained.rule.threshold);
         for (&alphabet, name) in part.iter().zip(&names) {
-            let a = alphabet as u32;
-            let own: Vec<ScoredPair> =
-                scored.iter().copied().filter(|p| p.alphabets.0 == a || p.alphabets.1 == a).collect();
-            alphabets.push(AlphabetFigures {
-                name: name.clone(),
-                figures: Figures::of(&own, trained.rule.threshold),
-            });
+            let figures = Figures::of_alphabet(&scored, alphabet, trained.rule.threshold);
+            alphabets.push(AlphabetFigures { name: name.clone(), figures });
         }
         let fold = Fold { alphabets: names, kept: trained.kept, figures };
         observer.done(&fold);
@@ -116,28 +90,6 @@ pub fn cross_validate(
         (squares / (values.len() - 1) as f64).sqrt()
     });
     Ok(CrossValidation { mean, spread, folds: results, alphabets })
-}
-
-impl Figures {
-    /// Of scored pairs at a threshold; what is not defined for lack of a kind of pairs is NaN, in JSON null.
-    fn of(pairs: &[ScoredPair], threshold: f32) -> Figures {
-        let distances: Vec<f32> = pairs.iter().map(|pair| pair.distance).collect();
-        let same: Vec<bool> = pairs.iter().map(|pair| pair.same).collect();
-        Figures {
-            balanced_accuracy: Confusion::at(threshold, &distances, &same).balanced_accuracy(),
-            auc: roc_auc(&distances, &same).unwrap_or(f64::NAN),
-            eer: equal_error_rate(&distances, &same).unwrap_or(f64::NAN),
-        }
-    }
-
-    fn each(all: &[Figures], of: impl Fn(&[f64]) -> f64) -> Figures {
-        let column = |value: fn(&Figures) -> f64| of(&all.iter().map(value).collect::<Vec<_>>());
-        Figures {
-            balanced_accuracy: column(|f| f.balanced_accuracy),
-            auc: column(|f| f.auc),
-            eer: column(|f| f.eer),
-        }
-    }
 }
 
 /// `train` wants an [`Observer`].

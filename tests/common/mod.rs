@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use twinglyph::data::Dataset;
 use twinglyph::data::synthetic::{Spec, generate};
@@ -82,11 +82,22 @@ pub fn write_png(set: &Dataset, glyph: &twinglyph::data::Glyph, path: &Path) {
 }
 
 /// Where Omniglot is, if it is there; else says that the test is skipped.
-pub fn omniglot() -> Option<std::path::PathBuf> {
+pub fn omniglot() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/omniglot");
     if folder.is_dir() {
         return Some(folder);
     }
     println!("skipped: no ../shared/omniglot");
+    None
+}
+
+/// The Python that `TWINGLYPH_PYTHON` names, or `python3`; `None` where it lacks a package.
+pub fn python(packages: &str) -> Option<PathBuf> {
+    let python = std::env::var_os("TWINGLYPH_PYTHON").map_or("python3".into(), PathBuf::from);
+    let found = Command::new(&python).args(["-c", &format!("import {packages}")]).output();
+    if found.is_ok_and(|output| output.status.success()) {
+        return Some(python);
+    }
+    eprintln!("skipped: {} has no {packages}", python.display());
     None
 }

@@ -1,0 +1,120 @@
+//! The page of a run: what stands on it, that it asks no network for anything, and, where Python has playwright and the
+//! system has Chromium, how it behaves under a pointer and a keyboard.
+
+mod common;
+
+use common::{fail, glyphs, python, succeed, train, write_omniglot};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// A run on alphabets whose names are not harmless.
+fn furnish(folder: &Path) {
+    let set = glyphs(6, 9);
+    write_omniglot(&set, &folder.join("set"));
+    let first = &set.alphabets()[0].name;
+    fs::rename(folder.join("set").join(first), folder.join("set/<b>A & \"B\"")).unwrap();
+    write_omniglot(&glyphs(3, 77), &folder.join("other"));
+    succeed(folder, &train(&["--data", "set", "--out", "run", "--quiet"]));
+}
+
+/// The names of the plots in a run directory, without the ending.
+fn plots(run: &Path) -> Vec<String> {
+    let names = fs::read_dir(run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter_map(|name| Some(name.strip_suffix(".svg")?.to_string())).collect()
+}
+
+/// The page without the lines that say how long the training took.
+fn page(run: &Path) -> String {
+    let text = fs::read_to_string(run.join("report.html")).unwrap();
+    text.lines().filter(|line| !line.contains(">time<")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_run_has_a_page_with_all_its_plots_that_needs_no_network() {
+    let temp = tempfile::tempdir().unwrap();
+    furnish(temp.path());
+    let run = temp.path().join("run");
+    let page = page(&run);
+    let plots = plots(&run);
+    assert!(plots.len() >= 15, "{plots:?}");
+    for plot in &plots {
+        assert!(page.contains(&format!("id=\"plot-{plot}\"")), "{plot}");
+    }
+    // Names of namespaces are no addresses that anything is loaded from.
+    let bare = page.replace("http://www.w3.org/2000/svg", "");
+    for word in ["http:", "https:", "src=", "@import", "fetch("] {
+        assert!(!bare.contains(word), "{word}");
+    }
+    assert!(page.contains("default-src 'none'"));
+    // A name from outside is text wherever it stands.
+    assert!(page.contains("&lt;b&gt;A &amp; &quot;B&quot;") && !page.contains("<b>A"));
+    for word in
+        ["balanced accuracy", "Neighbours", "Of the same alphabet, called different", "encoder.0 conv2d"]
+    {
+        assert!(page.contains(word), "{word}");
+    }
+    // No path of the machine.
+    assert!(!page.contains(temp.path().to_str().unwrap()));
+}
+
+#[test]
+fn report_makes_the_same_page_again_and_takes_unseen_alphabets() {
+    let temp = tempfile::tempdir().unwrap();
+    furnish(temp.path());
+    let run = temp.path().join("run");
+    let before = page(&run);
+    let plots = plots(&run);
+    for plot in &plots {
+        fs::remove_file(run.join(format!("{plot}.svg"))).unwrap();
+    }
+    fs::remove_file(run.join("report.html")).unwrap();
+    assert_eq!(succeed(temp.path(), &["report", "run"]), "run/report.html\n");
+    assert!(page(&run) == before);
+    assert!(plots.iter().all(|plot| run.join(format!("{plot}.svg")).is_file()));
+    // The data may have moved, and be given anew.
+    fs::rename(temp.path().join("set"), temp.path().join("moved")).unwrap();
+    assert!(fail(temp.path(), &["report", "run"], 1).contains("set: does not exist"));
+    succeed(temp.path(), &["report", "run", "--data", "moved", "--unseen", "other"]);
+    assert!(run.join("confusion-unseen.svg").is_file());
+    assert!(page(&run).contains("alphabets that took no part in training"));
+    let said = fail(temp.path(), &["report", "run", "--data", "moved", "--unseen", "moved"], 1);
+    assert!(said.contains("took part in the model's training, expected only unseen alphabets"), "{said}");
+}
+
+#[test]
+fn what_is_no_run_is_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    furnish(temp.path());
+    let said = fail(temp.path(), &["report", "set"], 1);
+    assert!(said.contains("set: has no config.toml, expected the directory of a run"), "{said}");
+    let said = fail(temp.path(), &["report", "run/model.safetensors"], 1);
+    assert!(said.contains("model.safetensors: is no folder, expected the directory of a run"), "{said}");
+    let page = fs::read(temp.path().join("run/report.html")).unwrap();
+    fs::write(temp.path().join("run/metrics.csv"), "epoch,loss\n1,high\n").unwrap();
+    let said = fail(temp.path(), &["report", "run"], 1);
+    assert!(
+        said.contains("run/metrics.csv: line 2: loss = \"high\", expected a number or nothing"),
+        "{said}"
+    );
+    fs::remove_file(temp.path().join("run/metrics.csv")).unwrap();
+    assert!(fail(temp.path(), &["report", "run"], 1).contains("run/metrics.csv: "));
+    fs::write(temp.path().join("run/environment.json"), "[]").unwrap();
+    assert!(page == fs::read(temp.path().join("run/report.html")).unwrap(), "the old page stays");
+}
+
+#[test]
+fn a_browser_shows_the_page_on_any_screen_and_by_keyboard() {
+    let Some(python) = python("playwright") else { return };
+    if !["/usr/bin/chromium", "/usr/bin/google-chrome"].iter().any(|path| Path::new(path).exists()) {
+        eprintln!("skipped: no Chromium");
+        return;
+    }
+    let temp = tempfile::tempdir().unwrap();
+    furnish(temp.path());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/report_page.py");
+    let output = Command::new(python).arg("-B").arg(script).arg(temp.path().join("run")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.lines().count() == 4, "{said}{error}");
+}
