@@ -36,6 +36,7 @@ fn a_run_leaves_a_directory_that_can_be_repeated_to_the_same_bytes() {
     let expected = [
         ".lock",
         "accuracy.svg",
+        "active-triplets.svg",
         "alphabets.svg",
         "auc.svg",
         "best.safetensors",
@@ -412,7 +413,7 @@ fn bad_input_is_refused_in_a_sentence_that_names_it_and_leaves_nothing() {
     let write = |name: &str, text: &str| fs::write(temp.path().join(name), text).unwrap();
     write("typo.toml", "loss = \"triplet\"\nmargn = 1\n");
     write("type.toml", "\n\nbatch = \"32\"\n");
-    write("shape.toml", "encoder = [{ layer = \"conv2d\", filters = 2, kernel = 200 }]\n");
+    write("shape.toml", "# One layer.\nencoder = [{ layer = \"conv2d\", filters = 2, kernel = 200 }]\n");
     write("open.toml", "encoder = [{ layer = \"relu\" }]\n");
     write("layer.toml", "encoder = [{ layer = \"relu\", window = 2 }]\n");
     write("head.toml", "loss = \"triplet\"\nhead = true\n");
@@ -422,17 +423,22 @@ fn bad_input_is_refused_in_a_sentence_that_names_it_and_leaves_nothing() {
     write_omniglot(&glyphs(3, 1), &temp.path().join("three"));
     write_omniglot(&glyphs(5, 1), &temp.path().join("small/data"));
     fs::write(temp.path().join("small/data/notes.txt"), "x").unwrap();
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 16] = [
         (
             &["train", "--recipe", "typo.toml"],
             "typo.toml, line 2: unknown field `margn` (did you mean `margin`?)",
         ),
         (&["train", "--recipe", "type.toml"], "type.toml, line 3: invalid type"),
+        (&["train", "--recipe", "shape.toml"], "shape.toml, line 2: encoder[0] conv2d: "),
         (&["train", "--recipe", "shape.toml"], "a kernel of 200 x 200 does not fit an image of 105 x 105"),
+        (&["train", "--recipe", "shape.toml", "--data", "nowhere"], "does not fit an image"),
         (&["train", "--recipe", "open.toml"], "ends in (1, 1, 105, 105), expected features"),
         (&["train", "--recipe", "layer.toml"], "layer.toml, line 1: unknown field `window`"),
         (&["train", "--recipe", "head.toml"], "head"),
-        (&["train", "--recipe", "margin.toml"], "margin: expected a number above 0, found -1"),
+        (
+            &["train", "--recipe", "margin.toml"],
+            "margin.toml, line 1: margin: expected a number above 0, found -1",
+        ),
         (&["train", "--recipe", "none.toml"], "none.toml: "),
         (&["train", "--data", "nowhere"], "nowhere: "),
         (&["train", "--data", "broken.zip"], "broken.zip"),

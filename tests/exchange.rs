@@ -257,3 +257,43 @@ fn gradients_are_pytorchs() {
         run_script(&python, "gradients.py");
     }
 }
+
+/// The Python of docs/exchange.md, block by block, as its reader would run it, on a run of each kind of encoder.
+#[test]
+fn the_page_on_other_programs_does_what_it_says() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/exchange.md")).unwrap();
+    let blocks: Vec<&str> =
+        page.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 5);
+    let needs = ["numpy, PIL", "onnxruntime", "tract", "torch, safetensors", "keras, torch, safetensors"];
+    if python(needs[0]).is_none() {
+        return;
+    }
+    for recipe in ["quick", "report-contrastive", "figure5-triplet"] {
+        let temp = tempfile::tempdir().unwrap();
+        write_omniglot(&glyphs(6, 9), &temp.path().join("set"));
+        let small = ["sample.alphabets=4", "sample.characters=2", "sample.drawings=2"];
+        let settings = small.iter().flat_map(|setting| ["--set", setting]);
+        let arguments: Vec<&str> = ["--recipe", recipe, "--data", "set", "--out", "run", "--quiet"]
+            .into_iter()
+            .chain(settings)
+            .collect();
+        succeed(temp.path(), &train(&arguments));
+        succeed(temp.path(), &["embed", "run", "--out", "embeddings.npz", "--quiet"]);
+        succeed(temp.path(), &["export", "run", "--onnx", "encoder.onnx"]);
+        fs::write(temp.path().join("prepare.py"), blocks[0]).unwrap();
+        for (block, needs) in blocks.iter().zip(needs).skip(1) {
+            let Some(python) = python(needs) else { continue };
+            let output = Command::new(python)
+                .current_dir(temp.path())
+                .env("KERAS_BACKEND", "torch")
+                .env("PYTHONPATH", temp.path())
+                .args(["-c", block])
+                .output()
+                .unwrap();
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{recipe}, {needs}: {error}");
+            println!("{recipe}: {}", String::from_utf8_lossy(&output.stdout).trim());
+        }
+    }
+}

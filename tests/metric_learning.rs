@@ -195,6 +195,26 @@ fn any_tree_of_images_is_data_and_what_was_understood_is_said() {
         2 * half
     );
     assert!(said.contains(&understood), "{said}");
+    // So is Omniglot's own layout, if all images are of another size; one among others is a mistake.
+    write_omniglot(&glyphs(6, 5), &temp.path().join("small"));
+    let small = twinglyph::data::omniglot::load(&[temp.path().join("small")], &Default::default()).unwrap();
+    let shrink = |path: &std::path::Path| {
+        let image = image::open(path).unwrap();
+        image.resize(28, 28, image::imageops::FilterType::Triangle).save(path).unwrap();
+    };
+    let paths: Vec<_> =
+        (0..small.glyphs().len()).map(|i| temp.path().join("small").join(small.path(i))).collect();
+    shrink(&paths[4]);
+    let said = fail(temp.path(), &train(&["--data", "small", "--out", "none"]), 1);
+    assert!(
+        said.contains(&small.path(4)) && said.contains("is 28 x 28 pixels, expected 105 x 105"),
+        "{said}"
+    );
+    paths.iter().for_each(|path| shrink(path));
+    let output = twinglyph(temp.path(), &train(&["--data", "small", "--out", "fitted"]));
+    let said = String::from_utf8_lossy(&output.stderr);
+    let understood = "small: 72 glyphs in Omniglot's layout; all are of another size and fitted to 105 x 105";
+    assert!(output.status.success() && said.contains(understood), "{said}");
     let glyph = format!("mine/{}/scan 3.png", set.alphabets()[0].name);
     let list = succeed(temp.path(), &["nearest", "run", &glyph, "--quiet", "-k", "1"]);
     assert!(list.ends_with("scan 3.png\n"), "{list}");

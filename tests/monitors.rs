@@ -16,7 +16,7 @@ struct Ear {
 }
 
 impl Observer for Ear {
-    fn step(&mut self, _: usize, _: usize, _: f32) {}
+    fn step(&mut self, _: usize, _: usize, _: f32, _: &dyn Fn() -> f32) {}
 
     fn epoch(&mut self, metrics: &EpochMetrics, reading: &Reading) -> Result<()> {
         self.losses.push(metrics.loss);

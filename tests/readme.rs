@@ -31,6 +31,7 @@ fn furnish(folder: &Path) {
     write_png(&set, &set.glyphs()[1], &run.join("test/item01.png"));
     fs::write(run.join("class_labels.txt"), "run01/test/item01.png run01/training/class01.png\n").unwrap();
     step(folder);
+    write_omniglot(&glyphs(3, 77), &folder.join("others"));
     match omniglot() {
         Some(omniglot) => {
             fs::copy(omniglot.join("images_background.zip"), folder.join("images_background.zip")).unwrap();
@@ -98,7 +99,7 @@ fn every_command_of_the_readme_does_what_it_says() {
     }
     assert!(ran >= 12, "only {ran} commands found in the README");
     let run = temp.path().join("runs/report-triplet-1");
-    for file in ["model.safetensors", "config.toml", "metrics.csv", "loss.svg"] {
+    for file in ["model.safetensors", "config.toml", "metrics.csv", "loss.svg", "report.html"] {
         assert!(run.join(file).is_file(), "{file}");
     }
 }

@@ -1,9 +1,9 @@
-//! The page of a run: what stands on it, that it asks no network for anything, and, where Python has playwright and the
+//! What a training shows, on the terminal and on the page of a run: what stands on it, that it asks no network for anything, and, where Python has playwright and the
 //! system has Chromium, how it behaves under a pointer and a keyboard.
 
 mod common;
 
-use common::{fail, glyphs, python, succeed, train, write_omniglot};
+use common::{fail, glyphs, python, succeed, train, twinglyph, write_omniglot};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -28,6 +28,26 @@ fn plots(run: &Path) -> Vec<String> {
 fn page(run: &Path) -> String {
     let text = fs::read_to_string(run.join("report.html")).unwrap();
     text.lines().filter(|line| !line.contains(">time<")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_training_says_as_much_as_it_is_asked_to() {
+    let temp = tempfile::tempdir().unwrap();
+    let said = |more: &[&str]| {
+        let output = twinglyph(temp.path(), &train(more));
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let plain = said(&["--out", "plain"]);
+    assert!(plain.starts_with("Training quickstart on ") && plain.contains(" threads, "), "{plain}");
+    assert_eq!(plain.lines().filter(|line| line.starts_with("Epoch ")).count(), 2, "{plain}");
+    assert!(!plain.contains("val_auc") && !plain.contains('\u{1b}'), "{plain}");
+    let much = said(&["--out", "much", "-v"]);
+    for word in ["encoder.0 conv2d", "Trainable params", "  val_auc: ", "gradients: "] {
+        assert!(much.contains(word), "{much}");
+    }
+    assert_eq!(said(&["--out", "nothing", "--quiet"]), "");
+    assert!(fail(temp.path(), &train(&["-v", "--quiet"]), 2).contains("cannot be used with"));
 }
 
 #[test]
@@ -80,6 +100,26 @@ fn report_makes_the_same_page_again_and_takes_unseen_alphabets() {
     assert!(page(&run).contains("alphabets that took no part in training"));
     let said = fail(temp.path(), &["report", "run", "--data", "moved", "--unseen", "moved"], 1);
     assert!(said.contains("took part in the model's training, expected only unseen alphabets"), "{said}");
+}
+
+#[test]
+fn a_training_that_went_wrong_says_so_on_its_page() {
+    let temp = tempfile::tempdir().unwrap();
+    succeed(temp.path(), &train(&["--quiet", "--out", "run"]));
+    let run = temp.path().join("run");
+    assert!(!page(&run).contains("Warning:"));
+    // As if the second epoch had ended far above what a model scores that has learned nothing.
+    let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
+    let mut rows: Vec<Vec<&str>> = metrics.lines().map(|line| line.split(',').collect()).collect();
+    let column = rows[0].iter().position(|name| *name == "loss_ratio").unwrap();
+    rows[2][column] = "500";
+    let rows: Vec<String> = rows.iter().map(|row| row.join(",")).collect();
+    fs::write(run.join("metrics.csv"), rows.join("\n") + "\n").unwrap();
+    succeed(temp.path(), &["report", "run"]);
+    assert!(
+        page(&run)
+            .contains("<strong>Warning:</strong> epoch 2: the training diverges: the loss is 500.0 times")
+    );
 }
 
 #[test]

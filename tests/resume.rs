@@ -25,7 +25,7 @@ struct Stopper {
 }
 
 impl Observer for Stopper {
-    fn step(&mut self, _: usize, _: usize, _: f32) {
+    fn step(&mut self, _: usize, _: usize, _: f32, _: &dyn Fn() -> f32) {
         self.steps += 1;
     }
 

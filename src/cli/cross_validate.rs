@@ -77,7 +77,7 @@ struct Progress {
 }
 
 impl Observer for Progress {
-    fn step(&mut self, _: usize, _: usize, _: f32) {}
+    fn step(&mut self, _: usize, _: usize, _: f32, _: &dyn Fn() -> f32) {}
 
     fn epoch(&mut self, m: &EpochMetrics, _: &Reading) -> Result<()> {
         if !self.quiet {

@@ -4,6 +4,7 @@ mod bench;
 mod compare;
 mod completions;
 mod cross_validate;
+mod download;
 mod embed;
 mod evaluate;
 mod export;
@@ -49,6 +50,7 @@ enum Command {
     Bench(bench::Arguments),
     Gradcheck(gradcheck::Arguments),
     Gradients(gradients::Arguments),
+    Download(download::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -79,6 +81,7 @@ impl Command {
             Command::Bench(arguments) => bench::run(arguments),
             Command::Gradcheck(arguments) => gradcheck::run(arguments),
             Command::Gradients(arguments) => gradients::run(arguments),
+            Command::Download(arguments) => download::run(arguments),
             Command::Completions(arguments) => completions::run(arguments),
         };
         done.map(|()| ExitCode::SUCCESS)

@@ -10,7 +10,7 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::{EpochMetrics, Observer, Reading, Training};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Keras's progress: a live bar on a terminal, a line an epoch everywhere. Files: the metrics, the checkpoints.
 pub(super) struct Progress<'a> {
@@ -28,16 +28,53 @@ pub(super) struct Progress<'a> {
     first: Option<(usize, Instant)>,
     /// Of the epoch's steps here.
     loss_sum: f64,
-    quiet: bool,
+    /// Of the epoch's pairs when it was last looked at.
+    accuracy: f32,
+    looked: Option<Instant>,
+    talk: Talk,
     bar: ProgressBar,
+}
+
+/// How often the bar's accuracy is computed anew.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How much is said beside results and errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Talk {
+    Nothing,
+    Plain,
+    Much,
+}
+
+/// What the monitors read, on a line.
+fn monitors(metrics: &EpochMetrics, reading: &Reading) -> String {
+    let share = |name: &str, share: Option<f64>| {
+        share.map_or(String::new(), |share| format!(" - {name}: {share:.3}"))
+    };
+    let [least, mean] = reading.spread;
+    let [positive, negative] = reading.distance;
+    let norms = reading.gradients.iter().map(|(_, norm)| *norm);
+    let (low, high) =
+        norms.fold((f64::INFINITY, 0.0), |(low, high), norm| (f64::min(low, norm), f64::max(high, norm)));
+    format!(
+        "val_auc: {:.4} - threshold: {:.4} - learning_rate: {:.2e} - loss over that of having learned nothing: {:.3} - \
+         spread: {mean:.3} (least {least:.3}) - distance: {positive:.3} same, {negative:.3} different{}{} - \
+         gradients: {low:.1e} to {high:.1e}",
+        metrics.val_auc,
+        metrics.threshold,
+        metrics.learning_rate,
+        reading.loss_ratio,
+        share("active triplets", reading.active),
+        share("saturated", reading.saturated),
+    )
 }
 
 /// The checkpoint's array of the seconds of epochs, the last one's so far.
 const SECONDS: &str = "seconds";
 
 impl<'a> Progress<'a> {
-    pub(super) fn new(run: &'a Run<'a>, quiet: bool) -> Progress<'a> {
-        let live = !quiet && std::io::stderr().is_terminal();
+    pub(super) fn new(run: &'a Run<'a>, talk: Talk) -> Progress<'a> {
+        let live = talk != Talk::Nothing && std::io::stderr().is_terminal();
         let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(run.recipe.steps as u64), target);
         let style = ProgressStyle::with_template("{prefix} {pos}/{len} [{bar:30}] {eta} left - {msg}");
@@ -52,7 +89,9 @@ impl<'a> Progress<'a> {
             started: Instant::now(),
             first: None,
             loss_sum: 0.0,
-            quiet,
+            accuracy: f32::NAN,
+            looked: None,
+            talk,
             bar,
         }
     }
@@ -77,7 +116,7 @@ impl<'a> Progress<'a> {
     }
 
     pub(super) fn is_quiet(&self) -> bool {
-        self.quiet
+        self.talk == Talk::Nothing
     }
 
     /// Takes the bar away.
@@ -87,7 +126,7 @@ impl<'a> Progress<'a> {
 }
 
 impl Observer for Progress<'_> {
-    fn step(&mut self, epoch: usize, step: usize, loss: f32) {
+    fn step(&mut self, epoch: usize, step: usize, loss: f32, accuracy: &dyn Fn() -> f32) {
         let epochs = self.run.recipe.epochs;
         let (first, since) = *self.first.get_or_insert_with(|| {
             self.bar.reset();
@@ -99,7 +138,11 @@ impl Observer for Progress<'_> {
         self.bar.set_position(step as u64);
         let ms = since.elapsed().as_secs_f64() * 1e3 / (step - first).max(1) as f64;
         let loss = self.loss_sum / (step - first + 1) as f64;
-        self.bar.set_message(format!("{ms:.0}ms/step - loss: {loss:.4}"));
+        // All the epoch's pairs are sorted for it: now and then will do, and only where it is seen.
+        if !self.bar.is_hidden() && self.looked.is_none_or(|looked| looked.elapsed() > LOOK) {
+            (self.accuracy, self.looked) = (accuracy(), Some(Instant::now()));
+        }
+        self.bar.set_message(format!("{ms:.0}ms/step - loss: {loss:.4} - accuracy: {:.4}", self.accuracy));
     }
 
     fn epoch(&mut self, metrics: &EpochMetrics, reading: &Reading) -> Result<()> {
@@ -110,7 +153,7 @@ impl Observer for Progress<'_> {
         self.seconds.push(seconds);
         let csv = metrics_csv(&self.history, &self.readings, &self.seconds);
         self.run.directory.write_metrics(&csv)?;
-        if !self.quiet {
+        if !self.is_quiet() {
             let (epochs, steps) = (self.run.recipe.epochs, self.run.recipe.steps);
             let line = format!(
                 "Epoch {}/{epochs} - {steps}/{steps} - {seconds:.0}s {:.0}ms/step - loss: {:.4} - accuracy: {:.4} - \
@@ -123,6 +166,9 @@ impl Observer for Progress<'_> {
                 metrics.val_accuracy,
             );
             self.bar.suspend(|| note(line));
+        }
+        if self.talk == Talk::Much {
+            self.bar.suspend(|| note(format_args!("  {}", monitors(metrics, reading))));
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What `train` and `cross-validate` take in common: a recipe and what is laid over it.
 
+use crate::data::published::resolve;
 use crate::recipes::{DEFAULT, Recipe};
 use crate::run::config::load_recipe;
 use crate::{Error, Result};
@@ -10,7 +11,8 @@ pub(super) struct RecipeArguments {
     /// A built-in recipe (see `twinglyph recipes`) or a FILE.toml.
     #[arg(long, default_value = DEFAULT, value_name = "NAME|FILE.toml")]
     pub(super) recipe: String,
-    /// Omniglot, as a folder or a zip; synthetic alphabets unless given.
+    /// Omniglot or any tree of PNGs, as a folder or a zip, or `omniglot` after `twinglyph download`; synthetic alphabets
+    /// unless given.
     #[arg(long, value_name = "PATH")]
     pub(super) data: Vec<PathBuf>,
     /// Epochs, in place of the recipe's.
@@ -57,5 +59,6 @@ impl RecipeArguments {
 
 /// Paths that hold wherever the user stands when the run is evaluated or resumed.
 pub(super) fn absolute(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let paths = resolve(paths)?;
     paths.iter().map(|path| std::path::absolute(path).map_err(|error| Error::io(path, error))).collect()
 }

@@ -2,11 +2,12 @@
 
 use super::interrupt::{self, INTERRUPTED};
 use super::output::{note, print};
-use super::progress::Progress;
+use super::progress::{Progress, Talk};
 use super::recipe_arguments::{RecipeArguments, absolute};
 use crate::data::Dataset;
 use crate::data::split::Split;
 use crate::evaluate::protocol::{Protocol, choose_set_rules};
+use crate::nn::Summary;
 use crate::recipes::{Recipe, Schedule};
 use crate::run::directory::{BEST, RunDirectory};
 use crate::run::environment::Environment;
@@ -46,12 +47,25 @@ pub(super) struct Arguments {
         conflicts_with_all = ["recipe", "seed", "set", "hold_out", "init", "out"]
     )]
     resume: Option<PathBuf>,
+    /// Also show the layers, and after every epoch what the monitors read.
+    #[arg(short, long, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     match &arguments.resume {
-        Some(path) => resume(path, &arguments.recipe),
+        Some(path) => resume(path, &arguments.recipe, arguments.talk()),
         None => begin(&arguments),
+    }
+}
+
+impl Arguments {
+    fn talk(&self) -> Talk {
+        match (self.recipe.quiet, self.verbose) {
+            (true, _) => Talk::Nothing,
+            (false, false) => Talk::Plain,
+            (false, true) => Talk::Much,
+        }
     }
 }
 
@@ -80,11 +94,13 @@ fn begin(arguments: &Arguments) -> Result<ExitCode> {
         ));
     }
     let run = Run { directory: &directory, recipe: &recipe, set: &set, split: &split };
-    run.train(training, Progress::new(&run, quiet))
+    let talk = arguments.talk();
+    show_layers(&recipe, talk)?;
+    run.train(training, Progress::new(&run, talk))
 }
 
 /// A training from where it stopped.
-fn resume(path: &Path, arguments: &RecipeArguments) -> Result<ExitCode> {
+fn resume(path: &Path, arguments: &RecipeArguments, talk: Talk) -> Result<ExitCode> {
     let directory = RunDirectory::begun(path)?;
     let _lock = directory.lock()?;
     directory.sweep()?;
@@ -127,7 +143,7 @@ fn resume(path: &Path, arguments: &RecipeArguments) -> Result<ExitCode> {
     let split = Split::by_alphabet(&set, &recipe.hold_out, recipe.seed)?;
     let mut training = Training::new(&recipe, initial_model(&recipe, None)?, &set, &split)?;
     let run = Run { directory: &directory, recipe: &recipe, set: &set, split: &split };
-    let mut progress = Progress::new(&run, arguments.quiet);
+    let mut progress = Progress::new(&run, talk);
     if let Some(last) = &last {
         let of =
             |error: Error| Error::input(directory.path().display(), format!("last.safetensors: {error}"));
@@ -156,7 +172,15 @@ fn resume(path: &Path, arguments: &RecipeArguments) -> Result<ExitCode> {
             on(&recipe, &set, &split),
         ));
     }
+    show_layers(&recipe, talk)?;
     run.train(training, progress)
+}
+
+fn show_layers(recipe: &Recipe, talk: Talk) -> Result<()> {
+    if talk == Talk::Much {
+        note(Summary::new(&recipe.architecture())?.to_string().trim_end());
+    }
+    Ok(())
 }
 
 /// What a training works on, in words.

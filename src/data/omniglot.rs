@@ -2,7 +2,7 @@
 //! kind, any tree of images, as `tree.rs` reads it.
 
 use super::source::{Source, unexpected};
-use super::{Alphabet, Dataset, Glyph, Pixels, png, tree};
+use super::{Alphabet, Dataset, Glyph, Pixels, image, png, published, tree};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -23,19 +23,22 @@ pub struct LoadOptions {
 
 /// Loads each path, a folder or a zip archive, and merges them into one set of glyphs of 105 x 105. A path without a single
 /// name of Omniglot's is taken as a tree of images `ALPHABET/CHARACTER/NAME.png` or `ALPHABET/NAME.png` of any size, and a
-/// sentence on stderr says what was understood.
+/// sentence on stderr says what was understood. So are images of another size in Omniglot's layout, if all are of another.
+///
+/// `omniglot` and the other names of [`published`] are what `twinglyph download` has fetched.
 ///
 /// A folder may be the one that holds the alphabets or its parent. Hidden files, `__MACOSX` and folder entries are
 /// skipped. Glyphs are black ink on white paper; the drawer is the `DD` of the file's name.
 ///
 /// # Errors
 /// When `paths` is empty; when a path does not exist or is neither a folder nor a whole zip archive; when a file in it
-/// does not belong to the layout, is not a whole PNG image of 105 x 105, or is the second of one character and
-/// drawer; when two paths hold the same alphabet. The file, or the archive and the entry, is named.
+/// does not belong to the layout, is not a whole PNG image, is not of 105 x 105 where others are, or is the second of one
+/// character and drawer; when two paths hold the same alphabet. The file, or the archive and the entry, is named.
 pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Dataset> {
     let mut sets = Vec::new();
     let mut homes: BTreeMap<String, &Path> = BTreeMap::new();
-    for path in paths {
+    let paths = published::resolve(paths)?;
+    for path in &paths {
         let set = load_one(path, options)?;
         for alphabet in set.alphabets() {
             if let Some(other) = homes.insert(alphabet.name.clone(), path) {
@@ -80,10 +83,46 @@ fn load_one(path: &Path, options: &LoadOptions) -> Result<Dataset> {
     }
     let labels = (0..source.len()).map(|i| label(&source, i)).collect::<Result<Vec<_>>>()?;
     check_unique(&source, &labels)?;
-    let pixels = source.read_all(options.quiet, |i, bytes| {
-        png::glyph(bytes, SIZE).map_err(|message| source.error(i, message))
-    })?;
+    let images =
+        source.read_all(options.quiet, |i, bytes| read(bytes).map_err(|message| source.error(i, message)))?;
+    let (pixels, said) = of_one_kind(&source, images)?;
+    if let Some(said) = said.filter(|_| !options.quiet) {
+        let _ = writeln!(std::io::stderr(), "{}: {said}", path.display());
+    }
     build(&source, &labels, pixels)
+}
+
+/// An image, as it is or, if it is not of Omniglot's size, made to fit.
+enum Image {
+    AsItIs(Pixels),
+    Fitted((usize, usize), std::result::Result<Pixels, String>),
+}
+
+fn read(bytes: &[u8]) -> std::result::Result<Image, String> {
+    let size = png::size(bytes)?;
+    if size == SIZE {
+        return png::glyph(bytes, SIZE).map(Image::AsItIs);
+    }
+    Ok(Image::Fitted(size, image::decode(bytes, SIZE).map(|glyph| glyph.pixels())))
+}
+
+/// The pixels, and a sentence where they were made to fit: all of them, since one of another size among Omniglot's own is
+/// not Omniglot's.
+fn of_one_kind(source: &Source, images: Vec<Image>) -> Result<(Vec<Pixels>, Option<String>)> {
+    let some_are_right = images.iter().any(|image| matches!(image, Image::AsItIs(_)));
+    let count = images.len();
+    let one = |(i, image)| match image {
+        Image::AsItIs(pixels) => Ok(pixels),
+        Image::Fitted((h, w), _) if some_are_right => {
+            Err(source.error(i, format!("is {h} x {w} pixels, expected {} x {}", SIZE.0, SIZE.1)))
+        }
+        Image::Fitted(_, fitted) => fitted.map_err(|message| source.error(i, message)),
+    };
+    let pixels = images.into_iter().enumerate().map(one).collect::<Result<Vec<_>>>()?;
+    let (h, w) = SIZE;
+    let said =
+        format!("{count} glyphs in Omniglot's layout; all are of another size and fitted to {h} x {w}");
+    Ok((pixels, (!some_are_right).then_some(said)))
 }
 
 /// Parses the path of file `i`.

@@ -1,7 +1,7 @@
 //! Lake's one-shot runs: 20 test images, each to be matched with one of 20 training images of another drawer.
 
 use super::source::{Source, unexpected};
-use super::{LoadOptions, Pixels, omniglot, png};
+use super::{LoadOptions, Pixels, omniglot, png, published};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,14 +28,15 @@ pub struct OneShotRun {
     pub size: (usize, usize),
 }
 
-/// Loads the runs, sorted by name, from a folder or a zip archive such as `all_runs.zip`.
+/// Loads the runs, sorted by name, from a folder or a zip archive such as `all_runs.zip`; `omniglot-runs`
+/// is what `twinglyph download` has fetched.
 ///
 /// # Errors
 /// When the path does not exist or is neither a folder nor a whole zip archive; when a file in it does not belong to
 /// the layout; when an image is not a whole PNG of 105 x 105; when a line of `class_labels.txt` does not name a test
 /// and a training image of its run, or a test image has no line or two; when runs differ in their number of images.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<Vec<OneShotRun>> {
-    let source = Source::open(path, LAYOUT)?;
+    let source = Source::open(&published::resolve_one(path)?, LAYOUT)?;
     let mut runs: BTreeMap<&str, Parts> = BTreeMap::new();
     for i in 0..source.len() {
         let (folder, run, part) = part(&source, i)?;

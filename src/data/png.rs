@@ -90,10 +90,17 @@ impl Grey {
     }
 }
 
+/// What the decoder needs for a glyph of 105 x 105, a thousand times over.
+const MEMORY: u64 = 32 << 20;
+
+/// (height, width) of a PNG, in pixels.
+pub(super) fn size(bytes: &[u8]) -> Result<(usize, usize)> {
+    Png::open(bytes, MEMORY).map(|png| png.size)
+}
+
 /// Reads a PNG of black ink on white paper that must be `size` (height, width).
 pub(super) fn glyph(bytes: &[u8], size: (usize, usize)) -> Result<Pixels> {
-    // What the decoder needs for a glyph of 105 x 105, a thousand times over.
-    let png = Png::open(bytes, 32 << 20)?;
+    let png = Png::open(bytes, MEMORY)?;
     if png.size != size {
         return Err(format!("is {} x {} pixels, expected {} x {}", png.size.0, png.size.1, size.0, size.1));
     }

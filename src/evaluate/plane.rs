@@ -101,8 +101,10 @@ fn centred(embeddings: &Tensor<f32>) -> (Vec<f64>, usize) {
     let mut rows: Vec<f64> = embeddings.values().iter().map(|&x| f64::from(x)).collect();
     let mut mean = vec![0.0; width];
     for row in rows.chunks(width.max(1)) {
-        mean.iter_mut().zip(row).for_each(|(mean, x)| *mean += x / n as f64);
+        mean.iter_mut().zip(row).for_each(|(mean, x)| *mean += x);
     }
+    // Divided last: rows that are all one have exactly that mean.
+    mean.iter_mut().for_each(|mean| *mean /= n as f64);
     for row in rows.chunks_mut(width.max(1)) {
         row.iter_mut().zip(&mean).for_each(|(x, mean)| *x -= mean);
     }

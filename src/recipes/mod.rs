@@ -1,6 +1,7 @@
 //! Recipes: complete training configurations in TOML, built in or a user's own.
 
 mod check;
+mod lines;
 
 use crate::data::augment::Augment;
 use crate::data::batches::Shares;
@@ -216,7 +217,15 @@ impl Recipe {
                 })?;
             }
         }
-        recipe.check().map_err(|error| Error::input(name, error.to_string()))?;
+        recipe.check().map_err(|error| {
+            // With settings laid over it, the text is not what is wrong.
+            let line = match &error {
+                Error::Input { what, .. } if settings.is_empty() => lines::line_of(text, what),
+                _ => None,
+            };
+            let place = line.map_or(name.to_string(), |line| format!("{name}, line {line}"));
+            Error::input(place, error.to_string())
+        })?;
         Ok(recipe)
     }
 

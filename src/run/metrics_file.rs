@@ -3,6 +3,9 @@
 use crate::train::{EpochMetrics, Reading};
 use crate::{Error, Result};
 
+/// Columns of the norms of layers' gradients begin with it.
+pub const GRADIENT: &str = "gradient_";
+
 /// The text. `readings` and `seconds` have an entry for each of `history`; what a run does not have is left empty.
 pub fn metrics_csv(history: &[EpochMetrics], readings: &[Reading], seconds: &[f64]) -> String {
     let mut csv = String::from(
@@ -10,7 +13,7 @@ pub fn metrics_csv(history: &[EpochMetrics], readings: &[Reading], seconds: &[f6
          mean_spread,length,saturated,positive_distance,negative_distance,distance_spread,active_triplets",
     );
     for (layer, _) in readings.first().map_or(&[][..], |first| &first.gradients) {
-        csv += &format!(",gradient_{layer}");
+        csv += &format!(",{GRADIENT}{layer}");
     }
     csv += ",seconds\n";
     let optional = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
@@ -76,6 +79,29 @@ impl MetricsTable {
         &self.epochs
     }
 
+    /// What the monitors read, epoch by epoch; a number that is missing where every run has one is NaN.
+    pub fn readings(&self) -> Vec<Reading> {
+        let reading = |(row, &epoch): (usize, &u32)| {
+            let share = |name: &str| self.column(name).and_then(|column| column[row]);
+            let number = |name: &str| share(name).unwrap_or(f64::NAN);
+            let layer = |(name, values): (&str, &[Option<f64>])| {
+                Some((name.strip_prefix(GRADIENT)?.to_string(), values[row].unwrap_or(f64::NAN)))
+            };
+            Reading {
+                epoch,
+                loss_ratio: number("loss_ratio"),
+                spread: [number("least_spread"), number("mean_spread")],
+                length: number("length"),
+                saturated: share("saturated"),
+                distance: [number("positive_distance"), number("negative_distance")],
+                distance_spread: number("distance_spread"),
+                active: share("active_triplets"),
+                gradients: self.columns().filter_map(layer).collect(),
+            }
+        };
+        self.epochs.iter().enumerate().map(reading).collect()
+    }
+
     /// A column by its name.
     pub fn column(&self, name: &str) -> Option<&[Option<f64>]> {
         self.columns().find(|column| column.0 == name).map(|column| column.1)
@@ -114,9 +140,10 @@ mod tests {
             active: Some(0.75),
             gradients: vec![("encoder.0".into(), 2.5)],
         };
-        let text = metrics_csv(&[metrics], &[reading], &[12.5]);
+        let text = metrics_csv(&[metrics], std::slice::from_ref(&reading), &[12.5]);
         let table = MetricsTable::parse("metrics.csv", &text).unwrap();
         assert_eq!(table.epochs(), [1]);
+        assert_eq!(table.readings(), [reading]);
         let expected = [
             ("loss", Some(0.25)),
             ("val_loss", None),

@@ -7,6 +7,7 @@ use crate::data::batches::{BatchSampler, Drawn};
 use crate::data::orientation::Orientation;
 use crate::data::sampler::{Pair, PairSampler, Triplet, TripletSampler};
 use crate::data::writer::Writer;
+use crate::evaluate::metrics::best_threshold;
 use crate::nn::{Form, Mode, Model, PairLoss};
 use crate::ops::MinedTripletLoss;
 use crate::random::rng;
@@ -39,6 +40,13 @@ pub(super) struct Tally {
     /// Triplets, and those of them whose hinge was above 0.
     pub(super) triplets: usize,
     pub(super) active: usize,
+}
+
+impl Tally {
+    /// Balanced, at the best threshold of the pairs.
+    pub(super) fn accuracy(&self) -> f32 {
+        best_threshold(&self.distances, &self.same).map_or(f32::NAN, |best| best.balanced_accuracy as f32)
+    }
 }
 
 /// How glyphs become a step's images.

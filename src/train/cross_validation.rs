@@ -96,8 +96,8 @@ pub fn cross_validate(
 struct Inner<'a>(&'a mut dyn FoldObserver);
 
 impl Observer for Inner<'_> {
-    fn step(&mut self, epoch: usize, step: usize, loss: f32) {
-        self.0.step(epoch, step, loss);
+    fn step(&mut self, epoch: usize, step: usize, loss: f32, accuracy: &dyn Fn() -> f32) {
+        self.0.step(epoch, step, loss, accuracy);
     }
 
     fn epoch(&mut self, metrics: &EpochMetrics, reading: &Reading) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::data::split::Split;
 use crate::evaluate::calibration::Rule;
 use crate::nn::Model;
 use crate::recipes::Recipe;
-pub use monitor::Reading;
+pub use monitor::{Reading, alarm};
 use serde::Serialize;
 pub use training::Training;
 
@@ -73,8 +73,8 @@ impl EpochMetrics {
 
 /// What a training run shows while it goes on, and what it is asked.
 pub trait Observer {
-    /// A step is done.
-    fn step(&mut self, epoch: usize, step: usize, loss: f32);
+    /// A step is done. `accuracy` is that of the epoch's pairs so far; it is computed when asked for.
+    fn step(&mut self, epoch: usize, step: usize, loss: f32, accuracy: &dyn Fn() -> f32);
     /// An epoch is done.
     ///
     /// # Errors
@@ -98,7 +98,7 @@ pub trait Observer {
 
 /// Nobody watches.
 impl Observer for () {
-    fn step(&mut self, _: usize, _: usize, _: f32) {}
+    fn step(&mut self, _: usize, _: usize, _: f32, _: &dyn Fn() -> f32) {}
 
     fn epoch(&mut self, _: &EpochMetrics, _: &Reading) -> Result<()> {
         Ok(())

@@ -77,6 +77,15 @@ impl Reading {
     }
 }
 
+/// What was wrong in a run, from the readings of its epochs: the sentence of its alarm, if it gave one.
+///
+/// # Errors
+/// When the recipe's loss cannot be computed.
+pub fn alarm(recipe: &Recipe, readings: &[Reading]) -> Result<Option<String>> {
+    let mut monitor = Monitor::new(recipe)?;
+    Ok(readings.iter().find_map(|reading| monitor.judge(reading)))
+}
+
 /// Watches the epochs of a run.
 pub(super) struct Monitor {
     baseline: f64,

@@ -9,7 +9,6 @@ use crate::data::Dataset;
 use crate::data::sampler::Label;
 use crate::data::split::Split;
 use crate::evaluate::calibration::{Calibration, Rule};
-use crate::evaluate::metrics::best_threshold;
 use crate::nn::{Adam, AdamSettings, Average, Model};
 use crate::random::{ChaCha8Rng, rng};
 use crate::recipes::Recipe;
@@ -117,7 +116,7 @@ impl<'a> Training<'a> {
         while !self.is_done() {
             while self.step < self.recipe.steps {
                 let loss = self.one_step()?;
-                observer.step(self.epoch + 1, self.step, loss);
+                observer.step(self.epoch + 1, self.step, loss, &|| self.tally.accuracy());
                 // The epoch's last step leaves gradients that its end looks at.
                 if self.step < self.recipe.steps && observer.stop() {
                     observer.save(self, false)?;
@@ -170,8 +169,7 @@ impl<'a> Training<'a> {
         let metrics = EpochMetrics {
             epoch: epoch as u32,
             loss: loss as f32,
-            accuracy: best_threshold(&tally.distances, &tally.same)
-                .map_or(f32::NAN, |best| best.balanced_accuracy as f32),
+            accuracy: tally.accuracy(),
             val_loss: val.loss,
             val_accuracy: val.accuracy,
             val_auc: val.auc,

@@ -94,7 +94,9 @@ pub fn omniglot() -> Option<PathBuf> {
 /// The Python that `TWINGLYPH_PYTHON` names, or `python3`; `None` where it lacks a package.
 pub fn python(packages: &str) -> Option<PathBuf> {
     let python = std::env::var_os("TWINGLYPH_PYTHON").map_or("python3".into(), PathBuf::from);
-    let found = Command::new(&python).args(["-c", &format!("import {packages}")]).output();
+    // Keras looks for its engine when it is imported.
+    let import = format!("import {packages}");
+    let found = Command::new(&python).env("KERAS_BACKEND", "torch").args(["-c", &import]).output();
     if found.is_ok_and(|output| output.status.success()) {
         return Some(python);
     }

@@ -1,7 +1,7 @@
 """Loads every built-in recipe's model elsewhere: python round_trip.py BINARY [RECIPE ...]
 
 The safetensors file goes into a plain nn.Sequential of PyTorch, where that is installed, the ONNX export into
-onnxruntime; both must give the embeddings of `twinglyph gradients --eval` to 1e-5.
+onnxruntime and, where that is installed, into tract; all must give the embeddings of `twinglyph gradients --eval` to 1e-5.
 """
 
 import subprocess
@@ -13,6 +13,10 @@ import numpy as np
 import onnxruntime
 from safetensors.numpy import load_file, save_file
 
+try:
+    import tract
+except ImportError:
+    tract = None
 try:
     import torch
 except ImportError:
@@ -59,6 +63,8 @@ def main():
             found = load_file(at("out.safetensors"))
             own = next(value for key, value in found.items() if key.startswith("embedding."))
             others = {"onnxruntime": session.run(["embedding"], {"images": images})[0]}
+            if tract is not None:
+                others["tract"] = in_tract(at("encoder.onnx"), images)
             if torch is not None:
                 others["PyTorch"] = in_torch(binary, name, weights, images)
             for peer, embeddings in others.items():
@@ -66,6 +72,12 @@ def main():
                 failed |= not error <= 1e-5
                 print(f"{name:<20} {peer:<12} {error:.1e} {'ok' if error <= 1e-5 else 'WRONG'}")
     sys.exit(1 if failed else 0)
+
+
+def in_tract(path, images):
+    model = tract.onnx().load(path)
+    model.set_input_fact(0, ",".join(map(str, images.shape)) + ",f32")
+    return model.into_model().into_runnable().run([images])[0].to_numpy()
 
 
 def in_torch(binary, name, weights, images):

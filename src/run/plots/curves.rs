@@ -5,7 +5,7 @@ use super::{
     picture,
 };
 use crate::Result;
-use crate::run::metrics_file::MetricsTable;
+use crate::run::metrics_file::{GRADIENT, MetricsTable};
 use plotters::prelude::*;
 
 /// A line of a picture; what an epoch does not have is left out.
@@ -97,7 +97,7 @@ pub fn metrics_curves(metrics: &MetricsTable) -> Result<Vec<(String, String)>> {
         )?;
     }
     let layers = metrics.columns().filter_map(|(name, values)| {
-        Some(Curve { name: name.strip_prefix("gradient_")?.into(), values: values.to_vec() })
+        Some(Curve { name: name.strip_prefix(GRADIENT)?.into(), values: values.to_vec() })
     });
     let title = "Norm of each layer's gradient".into();
     draw("gradients", Curves { title, curves: layers.collect(), range: None, log: true })?;

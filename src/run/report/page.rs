@@ -10,7 +10,10 @@ use crate::nn::{Form, Summary};
 use crate::recipes::Recipe;
 use crate::run::metrics_file::MetricsTable;
 use crate::run::plots::escape;
+use crate::train::alarm;
 
+/// What a browser is told first; also that it may load nothing.
+const HEAD: &str = include_str!("head.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
@@ -47,18 +50,15 @@ pub(super) fn page(contents: &Contents<'_>) -> Result<String> {
     let name = escape(contents.name);
     Ok(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
-         script-src 'unsafe-inline'; img-src data:\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n\
-         <title>{name} - twinglyph</title>\n<style>\n{STYLE}\
+         {HEAD}<title>{name} - twinglyph</title>\n<style>\n{STYLE}\
          .glyph {{ background-image: url({}); background-size: {}% {}%; }}\n</style>\n</head>\n<body>\n\
-         <header>\n<h1>{name}</h1>\n<p class=\"lead\">{}</p>\n<nav aria-label=\"Contents\">\n{links}</nav>\n</header>\n\
+         <header>\n<h1>{name}</h1>\n<p class=\"lead\">{}</p>\n{}<nav aria-label=\"Contents\">\n{links}</nav>\n</header>\n\
          <main>\n{body}</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
         atlas.address,
         100 * atlas.columns,
         100 * atlas.rows,
         contents.lead(),
+        contents.alarm()?,
     ))
 }
 
@@ -99,6 +99,14 @@ fn caption(name: &str) -> &'static str {
 }
 
 impl Contents<'_> {
+    /// What the monitors found wrong.
+    fn alarm(&self) -> Result<String> {
+        let alarm = alarm(self.recipe, &self.metrics.readings())?;
+        Ok(alarm.map_or(String::new(), |sentence| {
+            format!("<p class=\"alarm\" role=\"alert\"><strong>Warning:</strong> {}</p>\n", escape(&sentence))
+        }))
+    }
+
     /// What the run reached, in a sentence.
     fn lead(&self) -> String {
         let kind = self.findings.label.name();
