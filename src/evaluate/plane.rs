@@ -226,7 +226,7 @@ mod tests {
         let p = neighbourhoods(&rows, 10.0);
         assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         assert!((0..60).all(|i| p[i * 60 + i] == 0.0 && p[i * 60 + 7] == p[7 * 60 + i]));
-        let squares: Vec<f64> = (1..200).map(|j| f64::from(j)).collect();
+        let squares: Vec<f64> = (1..200).map(f64::from).collect();
         let one = conditional(0, &squares, 20.0);
         let entropy: f64 = one.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum();
         assert!((entropy.exp() - 20.0).abs() < 1e-3, "{}", entropy.exp());

@@ -17,7 +17,7 @@ pub use map::{Dot, map};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 pub use reliability::reliability_diagram;
-pub use roc::roc_curves;
+pub use roc::{RocCurve, roc_curves};
 
 /// Small, so that the words can still be read when a telephone shows the whole width.
 const SIZE: (u32, u32) = (480, 340);

@@ -4,17 +4,27 @@ use super::{Axes, INK, Key, legend, legend_height, picture, set_colour, unit_squ
 use crate::Result;
 use plotters::prelude::*;
 
-/// The ROC curves of sets, each (its name, (FPR, TPR) as the threshold rises, its equal error rate). The point on a curve is
-/// where both errors are equal; they are on the line from the upper left to the lower right.
+/// What a set's thresholds would reach.
+pub struct RocCurve {
+    /// The set: `train`, `held-out` or `unseen`.
+    pub set: String,
+    /// (FPR, TPR) as the threshold rises.
+    pub points: Vec<(f64, f64)>,
+    /// The equal error rate.
+    pub eer: f64,
+}
+
+/// The ROC curves of sets. The point on a curve is where both errors are equal; these points are on the line from the upper
+/// left to the lower right.
 ///
 /// # Errors
 /// When the picture cannot be drawn.
-pub fn roc_curves(sets: &[(&str, Vec<(f64, f64)>, f64)]) -> Result<String> {
-    let key = |(name, _, eer): &(&str, Vec<(f64, f64)>, f64)| Key {
-        words: format!("{name}: EER {:.1} %", 100.0 * eer),
-        style: set_colour(name).stroke_width(2),
+pub fn roc_curves(curves: &[RocCurve]) -> Result<String> {
+    let key = |curve: &RocCurve| Key {
+        words: format!("{}: EER {:.1} %", curve.set, 100.0 * curve.eer),
+        style: set_colour(&curve.set).stroke_width(2),
     };
-    let keys: Vec<Key> = sets.iter().map(key).collect();
+    let keys: Vec<Key> = curves.iter().map(key).collect();
     const CHART: u32 = 440;
     picture((480, CHART + legend_height(&keys)), |area| {
         let (top, _) = area.split_vertically(CHART);
@@ -23,8 +33,8 @@ pub fn roc_curves(sets: &[(&str, Vec<(f64, f64)>, f64)]) -> Result<String> {
         let thin = INK.mix(0.5).stroke_width(1);
         chart.draw_series(DashedLineSeries::new([(0.0, 0.0), (1.0, 1.0)], 6, 5, thin))?;
         chart.draw_series(DashedLineSeries::new([(0.0, 1.0), (1.0, 0.0)], 2, 5, thin))?;
-        for (name, points, eer) in sets {
-            let colour = set_colour(name);
+        for RocCurve { set, points, eer } in curves {
+            let colour = set_colour(set);
             chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
             chart.draw_series([Circle::new((*eer, 1.0 - eer), 4, colour.filled())])?;
         }

@@ -31,7 +31,9 @@ fn a_picture_is_the_same_every_time_and_has_its_words() {
     for word in ["10.0 % calibration error", "<polyline", "probability of the same character"] {
         assert!(svg.contains(word), "{word}");
     }
-    let svg = roc_curves(&[("held-out", vec![(0.0, 0.0), (0.25, 0.75), (1.0, 1.0)], 0.25)]).unwrap();
+    let points = vec![(0.0, 0.0), (0.25, 0.75), (1.0, 1.0)];
+    let curve = RocCurve { set: "held-out".into(), points, eer: 0.25 };
+    let svg = roc_curves(&[curve]).unwrap();
     for word in ["held-out: EER 25.0 %", "false positive rate"] {
         assert!(svg.contains(word), "{word}");
     }

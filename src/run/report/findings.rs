@@ -13,8 +13,8 @@ use crate::evaluate::plane::{pca, tsne};
 use crate::evaluate::protocol::{Measured, Protocol};
 use crate::nn::Model;
 use crate::run::plots::{
-    AlphabetBar, Dot, alphabet_bars, confusion_matrix, distance_histogram, map, reliability_diagram,
-    roc_curves,
+    AlphabetBar, Dot, RocCurve, alphabet_bars, confusion_matrix, distance_histogram, map,
+    reliability_diagram, roc_curves,
 };
 use std::collections::BTreeMap;
 
@@ -220,7 +220,13 @@ impl Findings {
         }
         let apart = || self.sets.iter().filter(|set| set.result.name != "both");
         let curves: Vec<_> = apart()
-            .filter_map(|set| Some((set.result.name.as_str(), set.roc.clone()?, set.result.eer?)))
+            .filter_map(|set| {
+                Some(RocCurve {
+                    set: set.result.name.clone(),
+                    points: set.roc.clone()?,
+                    eer: set.result.eer?,
+                })
+            })
             .collect();
         plots.push(("roc".into(), roc_curves(&curves)?));
         for set in apart() {
