@@ -86,23 +86,6 @@ fn a_run_leaves_a_directory_that_can_be_repeated_to_the_same_bytes() {
 }
 
 #[test]
-fn one_seed_gives_one_model_file_at_any_number_of_threads() {
-    let temp = tempfile::tempdir().unwrap();
-    for recipe in ["report-contrastive", "figure5-contrastive", "report-triplet"] {
-        let mut models = Vec::new();
-        for threads in ["1", "2", "3", "8"] {
-            let out = format!("{recipe}-{threads}");
-            succeed(
-                temp.path(),
-                &train(&["--recipe", recipe, "--threads", threads, "--out", &out, "--quiet"]),
-            );
-            models.push(fs::read(temp.path().join(out).join("model.safetensors")).unwrap());
-        }
-        assert!(models.iter().all(|model| *model == models[0]), "{recipe}");
-    }
-}
-
-#[test]
 fn no_model_holds_a_path_a_time_or_a_thread_count() {
     let temp = tempfile::tempdir().unwrap();
     write_omniglot(&glyphs(5, 2), &temp.path().join("treasure"));

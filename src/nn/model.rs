@@ -4,7 +4,7 @@ use super::architecture::{Architecture, Mode, Parameter};
 use super::layer::Layer;
 use super::objective::{BatchLoss, PairLoss};
 use crate::random::rng;
-use crate::tape::{Tape, Var};
+use crate::tape::{Tape, Var, is_finite};
 use crate::tensor::{Element, Tensor};
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -103,6 +103,38 @@ impl<E: Element> Model<E> {
         for (&var, value) in self.vars.iter().flatten().zip(values) {
             *self.tape.value_mut(var) = value;
         }
+    }
+
+    /// Where the numbers of the step on the tape stopped being finite, in words; `None` if its loss and all gradients are
+    /// finite.
+    ///
+    /// # Errors
+    /// As [`Tape::backward`].
+    pub fn fault(&mut self, loss: Var) -> Result<Option<String>> {
+        let sound = |(_, var): (&Parameter, Var)| self.tape.grad(var).is_none_or(is_finite);
+        if is_finite(self.tape.value(loss)) && self.parameters().all(sound) {
+            return Ok(None);
+        }
+        // Running statistics have already been moved by the step, so they are no cause of it.
+        let broken = |(parameter, var): &(&Parameter, Var)| {
+            parameter.source.is_trainable() && !is_finite(self.tape.value(*var))
+        };
+        if let Some((parameter, _)) = self.parameters().find(broken) {
+            return Ok(Some(format!("in the parameter {}", parameter.name)));
+        }
+        if let Some(var) = self.tape.first_fault(self.mark) {
+            let op = self.tape.op_name(var);
+            return Ok(Some(op.map_or_else(|| "in the batch".into(), |op| format!("in what {op} computed"))));
+        }
+        let op = self.tape.first_gradient_fault(loss)?;
+        Ok(Some(
+            op.map_or_else(|| "on the way back".into(), |op| format!("in the gradient that {op} handed on")),
+        ))
+    }
+
+    /// The first parameter or running statistic that holds a number that is not finite.
+    pub fn broken_parameter(&self) -> Option<&Parameter> {
+        self.parameters().find(|(_, var)| !is_finite(self.tape.value(*var))).map(|(parameter, _)| parameter)
     }
 
     /// The norm of the gradient of each parameter that the last backward pass gave one, in the parameters' order.

@@ -18,10 +18,13 @@
 use crate::tensor::{Element, Shape, Tensor};
 use crate::{Error, Result};
 
+mod fault;
 mod memory;
 mod pointers;
 mod watch;
 
+use fault::Trace;
+pub use fault::is_finite;
 use memory::Pool;
 pub use memory::Saved;
 pub use watch::{Call, Watch};
@@ -80,6 +83,7 @@ pub struct Tape<E: Element> {
     pool: Pool<E>,
     watch: Option<Box<dyn Watch>>,
     forward_only: bool,
+    trace: Trace,
 }
 
 impl<E: Element> Tape<E> {
@@ -175,6 +179,7 @@ impl<E: Element> Tape<E> {
             let wanted: Vec<bool> = grad_inputs.iter().map(Option::is_some).collect();
             let call = || Call::backward(op, &inputs, &wanted, grad_output.shape().len());
             watch::timed(&mut self.watch, call, || op.vjp(node, &grad_output, &mut grad_inputs));
+            self.trace.look(op.name(), &grad_inputs);
             for (x, grad) in entry.inputs.iter().zip(grad_inputs) {
                 // An input that the op has twice was taken once and made new once: add the two.
                 self.grads[x.0] = match (self.grads[x.0].take(), grad) {

@@ -114,8 +114,8 @@ impl<'a> Images<'a> {
 }
 
 impl Batch {
-    /// Runs forward and backward, and adds what came of it to `tally`. `step` counts from 0 over all epochs. The loss;
-    /// the gradients are left on the tape.
+    /// Runs forward and backward, and adds what came of it to `tally`. `step` counts from 0 over all epochs. The loss; it
+    /// and the gradients are left on the tape.
     pub(super) fn step(
         &self,
         model: &mut Model<f32>,
@@ -123,11 +123,10 @@ impl Batch {
         step: usize,
         by_character: bool,
         tally: &mut Tally,
-    ) -> Result<f32> {
+    ) -> Result<Var> {
         let loss = self.forward(model, images, step as u64, by_character, tally)?;
         model.tape_mut().backward(loss)?;
-        let loss = model.tape().value(loss).values()[0];
-        tally.loss += f64::from(loss);
+        tally.loss += f64::from(model.tape().value(loss).values()[0]);
         Ok(loss)
     }
 

@@ -139,18 +139,32 @@ impl<'a> Training<'a> {
         let batch = self.sampler.batch(&mut self.rng);
         let by_character = self.recipe.label == Label::Character;
         let loss = batch.step(&mut self.model, &self.images, index, by_character, &mut self.tally)?;
-        if !loss.is_finite() {
-            return Err(Error::input(
-                format!("epoch {}, step {}", self.epoch + 1, self.step + 1),
-                format!("the loss is {loss}, training has diverged; a lower learning_rate usually helps"),
-            ));
+        if let Some(place) = self.model.fault(loss)? {
+            return Err(self.diverged(&format!("numbers stopped being finite {place}")));
         }
+        let loss = self.model.tape().value(loss).values()[0];
         self.adam.step(&mut self.model);
+        if let Some(parameter) = self.model.broken_parameter() {
+            let name = &parameter.name;
+            return Err(
+                self.diverged(&format!("the step made the parameter {name} a number that is not finite"))
+            );
+        }
         if let Some(average) = &mut self.average {
             average.update(&self.model);
         }
         self.step += 1;
         Ok(loss)
+    }
+
+    /// The end of a training that cannot go on.
+    fn diverged(&self, why: &str) -> Error {
+        Error::input(
+            format!("epoch {}, step {}", self.epoch + 1, self.step + 1),
+            format!(
+                "{why}: training has diverged; a lower learning_rate, a warmup or a clip_norm usually helps"
+            ),
+        )
     }
 
     /// Looks at the held-out alphabets, and keeps the weights where the recipe wants that; whether they are the best so far.

@@ -1,5 +1,8 @@
 //! Every op of the table: its gradient, its refusals, its numbers in f32; and the tape that they are used on.
 
+mod kinks;
+mod losses;
+
 use std::process::Command;
 use twinglyph::ops::{self, Conv2d, Dense, EuclideanDistance, Flatten, MaxPool2d, Mean, Mul, Relu, Square};
 use twinglyph::tape::Op;

@@ -1,0 +1,86 @@
+//! Every op's gradient at two hundred random geometries: batches of 1, sizes of 1, strides beyond the kernel, uneven
+//! leftovers, asymmetric kernels. A failure is shrunk to the smallest geometry that still fails.
+
+use crate::cases::{Case, Choices, OPS};
+use proptest::collection::vec;
+use proptest::test_runner::{Config, TestCaseError, TestRng, TestRunner};
+use std::sync::Arc;
+use twinglyph::gradcheck::Check;
+use twinglyph::ops::table;
+use twinglyph::tape::Tape;
+use twinglyph::{Result, Tensor};
+
+/// Of each op. `TWINGLYPH_GEOMETRIES` asks for more.
+fn geometries() -> u32 {
+    std::env::var("TWINGLYPH_GEOMETRIES")
+        .map_or(200, |count| count.parse().expect("TWINGLYPH_GEOMETRIES is a number"))
+}
+
+/// Numbers that a geometry is chosen by: each is taken modulo how many choices there are, so that smaller ones mean
+/// smaller shapes, and shrinking them shrinks the geometry.
+const NUMBERS: usize = 24;
+
+#[test]
+fn every_op_has_geometries() {
+    let names: Vec<&str> = OPS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, table().iter().map(|entry| entry.name).collect::<Vec<_>>());
+}
+
+/// The largest error at this geometry, or what failed.
+fn check(case: &Case) -> std::result::Result<f64, String> {
+    let report =
+        Check::new().linear_in(&case.linear).run_op(&case.op, &case.inputs).map_err(|e| e.to_string())?;
+    if !report.passed {
+        return Err(format!("{}: {report}", case.label));
+    }
+    match same_bits_twice(case) {
+        Ok(true) => Ok(report.worst_error),
+        Ok(false) => Err(format!("{}: backward twice gives other bits", case.label)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn same_bits_twice(case: &Case) -> Result<bool> {
+    let mut tape = Tape::new();
+    let inputs: Vec<_> = case.inputs.iter().map(|input| tape.parameter(input.clone())).collect();
+    let y = tape.apply(Arc::clone(&case.op), &inputs)?;
+    let seed = Tensor::from_fn(tape.value(y).shape().dims(), |i| ((i + 1) as f64 * 0.7).sin());
+    let mut bits = Vec::new();
+    for _ in 0..2 {
+        tape.backward_from(y, &seed)?;
+        let grads = inputs.iter().filter_map(|&input| tape.grad(input));
+        bits.push(grads.flat_map(|grad| grad.values()).map(|x| x.to_bits()).collect::<Vec<_>>());
+    }
+    Ok(bits[0] == bits[1])
+}
+
+fn run(name: &str) {
+    let build = OPS.iter().find(|(op, _)| *op == name).expect("an op of the table").1;
+    // The same geometries every time.
+    let config = Config { cases: geometries(), failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(
+        config,
+        TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
+    );
+    let worst = std::cell::Cell::new(0.0f64);
+    let result = runner.run(&vec(0u32..10_000, NUMBERS), |numbers| {
+        let error = check(&build(&mut Choices::new(&numbers))).map_err(TestCaseError::fail)?;
+        worst.set(worst.get().max(error));
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{name}: {error}");
+    }
+    println!("{name}: {} geometries, worst error {:.1e}", geometries(), worst.get());
+}
+
+macro_rules! tests {
+    ($($name:ident)*) => { $(#[test] fn $name() { run(stringify!($name)); })* };
+}
+
+tests! {
+    add sub mul square sqrt scale dropout sum mean relu tanh sigmoid dense conv2d conv_stack max_pool2d avg_pool2d
+    batch_norm batch_norm_eval normalised_dense flatten squared_distance euclidean_distance l2_normalise
+    pairwise_squared_distance contrastive_loss triplet_loss supervised_contrastive_loss multi_similarity_loss
+    mined_triplet_loss
+}

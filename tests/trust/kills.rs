@@ -1,0 +1,116 @@
+//! Processes that are killed at random moments, and a disk that takes no more: nothing is lost.
+
+use crate::common::{succeed, train, twinglyph};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use twinglyph::run::checkpoint_file::CheckpointFile;
+use twinglyph::run::model_file::ModelFile;
+
+/// A training of a second or two that saves often.
+const LONG: [&str; 8] =
+    ["--recipe", "quickstart", "--quiet", "--set", "steps=4", "--set", "epochs=12", "--out"];
+
+fn arguments(out: &str) -> Vec<String> {
+    let mut arguments: Vec<String> = train(&LONG[..]).into_iter().map(str::to_string).collect();
+    // The name goes behind `--out`; the small settings' own epochs would be too few.
+    let at = arguments.iter().position(|argument| argument == "--out").unwrap();
+    arguments.insert(at + 1, out.into());
+    let epochs = arguments.iter().position(|argument| argument == "--epochs").unwrap();
+    arguments.drain(epochs..epochs + 2);
+    arguments
+}
+
+/// As many as `TWINGLYPH_KILLS` says; the gate is content with a few.
+fn kills() -> usize {
+    std::env::var("TWINGLYPH_KILLS").map_or(12, |kills| kills.parse().expect("TWINGLYPH_KILLS is a number"))
+}
+
+#[test]
+fn a_run_killed_at_random_moments_ends_in_the_bytes_of_one_that_was_left_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = temp.path().join("run");
+    let whole = arguments("whole");
+    succeed(temp.path(), &whole.iter().map(String::as_str).collect::<Vec<_>>());
+    let expected = fs::read(temp.path().join("whole/model.safetensors")).unwrap();
+    let mut chance = ChaCha8Rng::seed_from_u64(1);
+    let (mut killed, mut finished, mut unsaved) = (0, 0, 0);
+    while killed < kills() || finished == 0 {
+        // A run that was killed before it wrote its configuration is begun anew.
+        let begun = run.join("config.toml").is_file();
+        if !begun {
+            let _ = fs::remove_dir_all(&run);
+        }
+        let arguments = if begun {
+            vec!["train".into(), "--resume".into(), "run".into(), "--quiet".into()]
+        } else {
+            arguments("run")
+        };
+        let mut child = Command::new(env!("CARGO_BIN_EXE_twinglyph"))
+            .current_dir(temp.path())
+            .args(&arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_micros(chance.random_range(0..700_000)));
+        if child.try_wait().unwrap().is_none() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            killed += 1;
+            unsaved += usize::from(!run.join("last.safetensors").exists());
+            readable(&run);
+            continue;
+        }
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(fs::read(run.join("model.safetensors")).unwrap() == expected, "after {killed} kills");
+        let left: Vec<_> = fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".tmp")), "{left:?}");
+        finished += 1;
+        fs::remove_dir_all(&run).unwrap();
+    }
+    println!(
+        "{killed} kills, {unsaved} of them before the first checkpoint, {finished} runs ended in the same bytes"
+    );
+}
+
+/// Whatever stands under its final name is whole.
+fn readable(run: &Path) {
+    let last = run.join("last.safetensors");
+    if last.exists() {
+        CheckpointFile::load(&last).unwrap();
+    }
+    for name in ["best.safetensors", "model.safetensors"] {
+        if run.join(name).exists() {
+            ModelFile::load(&run.join(name)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_takes_no_more_is_said_and_the_last_checkpoint_stays() {
+    let temp = tempfile::tempdir().unwrap();
+    succeed(temp.path(), &train(&["--out", "run", "--quiet", "--set", "schedule=constant"]));
+    let run = temp.path().join("run");
+    let last = fs::read(run.join("last.safetensors")).unwrap();
+    // No file may grow beyond so many blocks of 512 bytes: the system refuses the write as it does on a full disk.
+    let limit = last.len() / 512 / 2;
+    let script =
+        format!("trap '' XFSZ; ulimit -f {limit}; exec \"$0\" train --resume run --epochs 3 --quiet");
+    let output = Command::new("sh")
+        .current_dir(temp.path())
+        .args(["-c", &script, env!("CARGO_BIN_EXE_twinglyph")])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("last.safetensors") && said.lines().count() == 1, "{said}");
+    assert!(fs::read(run.join("last.safetensors")).unwrap() == last);
+    assert!(!run.join("last.safetensors.tmp").exists());
+    let output = twinglyph(temp.path(), &["train", "--resume", "run", "--epochs", "3", "--quiet"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,12 @@
+//! What docs/trust.md promises: gradients at any geometry, the same bits, nothing lost, nothing wrong let through.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod cases;
+mod faults;
+mod geometries;
+#[cfg(unix)]
+mod kills;
+mod outside;
+mod same_bits;
