@@ -70,7 +70,12 @@ pub fn fetch(published: &Published, address: &str, folder: &Path, quiet: bool) -
     let mut gained = 0;
     loop {
         if length(&file, &part)? == 0 || md5_of(&part)? != published.md5 {
-            gained += request.whole(&file)?;
+            gained += request.whole(&file).inspect_err(|_| {
+                // A part of nothing is of no use; that it cannot be removed adds nothing to the error.
+                if length(&file, &part).is_ok_and(|length| length == 0) {
+                    let _ = fs::remove_file(&part);
+                }
+            })?;
         }
         let found = md5_of(&part)?;
         if found == published.md5 {
