@@ -56,8 +56,7 @@ pub(crate) fn stretches<E>(matrix: Option<&mut [E]>, inputs: usize, len: usize) 
     all
 }
 
-/// y = x W^T + b.
-pub fn dense_forward<E: Element>(g: &Dense, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
+pub(crate) fn forward<E: Element>(g: &Dense, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
     g.check(x.len(), weight.len(), y.len());
     assert!(bias.is_none_or(|b| b.len() == g.outputs), "dense: the bias has another size");
     let level = Level::current();
@@ -89,8 +88,7 @@ pub(crate) fn add_up<E: Element>(sums: &[E], bias: Option<&[E]>, outputs: usize,
     crate::add_partials(sums, y.len(), 0, y);
 }
 
-/// Adds dx.
-pub fn dense_backward_input<E: Element>(g: &Dense, weight: &[E], grad_output: &[E], grad_input: &mut [E]) {
+pub(crate) fn backward_input<E: Element>(g: &Dense, weight: &[E], grad_output: &[E], grad_input: &mut [E]) {
     g.check(grad_input.len(), weight.len(), grad_output.len());
     let level = Level::current();
     let mut packed = scratch::any::<E>(g.rows * g.outputs);
@@ -111,8 +109,7 @@ pub fn dense_backward_input<E: Element>(g: &Dense, weight: &[E], grad_output: &[
     });
 }
 
-/// Adds dW.
-pub fn dense_backward_weight<E: Element>(g: &Dense, x: &[E], grad_output: &[E], grad_weight: &mut [E]) {
+pub(crate) fn backward_weight<E: Element>(g: &Dense, x: &[E], grad_output: &[E], grad_weight: &mut [E]) {
     g.check(x.len(), grad_weight.len(), grad_output.len());
     let level = Level::current();
     let mut packed = scratch::any::<E>(g.rows * g.outputs);

@@ -1,5 +1,6 @@
 //! The numbers that the kernels work on: f32 to train, f64 to check gradients by the same source.
 
+use crate::compiled::Compiled;
 use crate::scratch::Stored;
 use crate::simd::{Kernel, Level};
 use std::fmt::{Debug, Display};
@@ -16,6 +17,7 @@ pub trait Element:
     + Send
     + Sync
     + Stored
+    + Compiled<Self>
     + 'static
     + Add<Output = Self>
     + Sub<Output = Self>

@@ -10,6 +10,7 @@
 
 mod adam;
 mod batch_norm;
+mod compiled;
 mod conv2d;
 mod dense;
 mod dropout;
@@ -30,14 +31,14 @@ pub use batch_norm::{
     BatchNorm, batch_norm_apply, batch_norm_backward, batch_norm_channel_sums, batch_norm_rstd,
     batch_norm_statistics,
 };
-pub use conv2d::{
-    Geometry, Gradients, Kept, Made, NO_WINNER, Stage, Tail, conv_stack_backward, conv_stack_forward,
-    conv2d_backward, conv2d_forward, pooled_size,
+pub use compiled::{
+    conv_stack_backward, conv_stack_forward, conv2d_backward, conv2d_forward, dense_backward_input,
+    dense_backward_weight, dense_forward, normalised_dense_backward, normalised_dense_forward,
 };
-pub use dense::{Dense, dense_backward_bias, dense_backward_input, dense_backward_weight, dense_forward};
+pub use conv2d::{Geometry, Gradients, Kept, Made, NO_WINNER, Stage, Tail, pooled_size};
+pub use dense::{Dense, dense_backward_bias};
 pub use dropout::Dropout;
 pub use element::Element;
-pub use normalised_dense::{normalised_dense_backward, normalised_dense_forward};
 pub use pairwise::{pairwise_squared_distance_backward, pairwise_squared_distance_forward};
 pub use pool2d::{Pool2d, avg_pool2d_backward, avg_pool2d_forward, max_pool2d_backward, max_pool2d_forward};
 

@@ -25,9 +25,8 @@ use rayon::prelude::*;
 /// Features that one task works on.
 const FEATURES: usize = 1024;
 
-/// y, and the batch's `[mean, var, rstd]` of each feature, var biased.
 #[expect(clippy::too_many_arguments, reason = "two layers' arguments")]
-pub fn normalised_dense_forward<E: Element>(
+pub(crate) fn forward<E: Element>(
     g: &Dense,
     eps: E,
     x: &[E],
@@ -71,9 +70,8 @@ pub fn normalised_dense_forward<E: Element>(
     add_up(&sums, bias, g.outputs, y);
 }
 
-/// Writes dgamma and dbeta; adds dx and dW where they are wanted.
 #[expect(clippy::too_many_arguments, reason = "two layers' arguments")]
-pub fn normalised_dense_backward<E: Element>(
+pub(crate) fn backward<E: Element>(
     g: &Dense,
     x: &[E],
     [mean, rstd]: [&[E]; 2],

@@ -12,7 +12,7 @@ use crate::tile::{CopyRows, Dots, Init, Multiply, Rows, block_height, blocks, pa
 use crate::{Element, scratch};
 use std::ops::Range;
 
-/// Where [`conv2d_backward`] adds the gradients that are wanted.
+/// Where [`conv2d_backward`](crate::conv2d_backward) adds the gradients that are wanted.
 pub struct Gradients<'a, E> {
     /// dx, the size of x.
     pub input: Option<&'a mut [E]>,
@@ -22,8 +22,7 @@ pub struct Gradients<'a, E> {
     pub bias: Option<&'a mut [E]>,
 }
 
-/// Adds dx, dw and db for dy = `grad_output`.
-pub fn conv2d_backward<E: Element>(
+pub(crate) fn backward<E: Element>(
     g: &Geometry,
     x: &[E],
     weight: &[E],

@@ -9,8 +9,7 @@ use crate::tile::{CopyRows, Init, Multiply, block_height, blocks, pack};
 use crate::{Element, scratch};
 use rayon::prelude::*;
 
-/// y = conv(x, weight) + bias.
-pub fn conv2d_forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
+pub(crate) fn forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
     g.check(Some(x), Some(weight), y);
     assert!(bias.is_none_or(|b| b.len() == g.filters), "conv2d: the bias has another size");
     if let Some(deep) = deep::Forward::new(g, weight, bias) {

@@ -30,24 +30,23 @@
 //! and max-pooling (`windows`, and back from winner to winner: `winners`), tanh and average-pooling (`averages`).
 
 mod averages;
-mod backward;
+pub(crate) mod backward;
 mod channels_last;
 mod columns;
 mod deep;
 mod few;
-mod forward;
+pub(crate) mod forward;
 mod parts;
 mod phases;
 mod plan;
 mod squares;
-mod stack;
+pub(crate) mod stack;
 mod windows;
 mod winners;
 mod winograd;
 
-pub use backward::{Gradients, conv2d_backward};
-pub use forward::conv2d_forward;
-pub use stack::{Kept, Made, Stage, Tail, conv_stack_backward, conv_stack_forward};
+pub use backward::Gradients;
+pub use stack::{Kept, Made, Stage, Tail};
 
 /// The mark of a window whose largest the ReLU turned to 0.
 pub const NO_WINNER: u8 = 4;

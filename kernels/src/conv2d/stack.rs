@@ -157,13 +157,7 @@ enum Forward<'a, E: Element> {
     Average(AverageForward<'a, E>),
 }
 
-/// What every stage makes of x (N, C, H, W); `params` are (weight, bias).
-pub fn conv_stack_forward<E: Element>(
-    stages: &[Stage],
-    x: &[E],
-    params: &[[&[E]; 2]],
-    made: Vec<Made<'_, E>>,
-) {
+pub(crate) fn forward<E: Element>(stages: &[Stage], x: &[E], params: &[[&[E]; 2]], made: Vec<Made<'_, E>>) {
     check(stages, x, params, made.iter().map(Made::lengths), true);
     // A stage that stands alone goes as a deep convolution does, where that is the faster way.
     if let ([Stage { geometry: g, tail: Tail::ReluMaxPool }], [[weight, bias]]) = (stages, params)
@@ -244,8 +238,7 @@ enum StageWork<E: Element> {
     Average(Work<E>),
 }
 
-/// Adds dx where it is wanted, and to `grad_params` (weight, bias, weight, bias, ...) those that are.
-pub fn conv_stack_backward<E: Element>(
+pub(crate) fn backward<E: Element>(
     stages: &[Stage],
     x: &[E],
     params: &[[&[E]; 2]],
