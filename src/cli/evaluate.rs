@@ -1,14 +1,11 @@
 //! `twinglyph evaluate`: the report's protocol, balanced and with its base rates.
 
+use super::data_of_run::{DataOfRun, Measured};
 use super::output::{note, print, print_json};
-use crate::data::Dataset;
-use crate::data::omniglot::{self, LoadOptions};
-use crate::data::split::Split;
+use crate::Result;
 use crate::evaluate::metrics::Origin;
 use crate::evaluate::protocol::{Protocol, evaluate_sets};
 use crate::run::trained::TrainedRun;
-use crate::{Error, Result};
-use std::path::PathBuf;
 
 /// Measure a model on pairs of its training alphabets, of held-out ones and of unseen ones.
 ///
@@ -19,14 +16,8 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Arguments {
-    /// A run directory or a model file.
-    run: PathBuf,
-    /// The data that the model was trained on; that of the run unless given.
-    #[arg(long, value_name = "PATH")]
-    data: Vec<PathBuf>,
-    /// Data of alphabets that the model has not seen.
-    #[arg(long, value_name = "PATH")]
-    unseen: Vec<PathBuf>,
+    #[command(flatten)]
+    of: DataOfRun,
     /// Pairs drawn from each set, half of them of one alphabet.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
     pairs: u32,
@@ -43,16 +34,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
-    let mut run = TrainedRun::load(&arguments.run)?;
-    let set = run.dataset(&arguments.data, false)?;
-    let split = Split::from_names(&set, &run.training_alphabets, &run.held_out_alphabets)?;
-    let unseen = match &arguments.unseen[..] {
-        [] => None,
-        paths => Some(omniglot::load(paths, &LoadOptions::default())?),
-    };
-    if let Some(unseen) = &unseen {
-        refuse_seen(&run, unseen)?;
-    }
+    let of = &arguments.of;
+    let mut run = TrainedRun::load(&of.run)?;
+    let Measured { set, split, unseen } = of.load(&run)?;
     let protocol = Protocol {
         set: &set,
         split: &split,
@@ -71,21 +55,8 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     if arguments.json {
         return print_json(&evaluation);
     }
-    if run.config.data.is_empty() && arguments.data.is_empty() {
+    if run.config.data.is_empty() && of.data.is_empty() {
         note("the alphabets are synthetic, drawn from the recipe's seed");
     }
     print(evaluation.to_string().trim_end())
-}
-
-/// An alphabet that the model was trained on is not unseen.
-pub(super) fn refuse_seen(run: &TrainedRun, unseen: &Dataset) -> Result<()> {
-    let known =
-        |name: &String| run.training_alphabets.contains(name) || run.held_out_alphabets.contains(name);
-    match unseen.alphabets().iter().find(|alphabet| known(&alphabet.name)) {
-        Some(alphabet) => {
-            let message = "took part in the model's training, expected only unseen alphabets";
-            Err(Error::input(format!("--unseen {}", alphabet.name), message))
-        }
-        None => Ok(()),
-    }
 }

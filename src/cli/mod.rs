@@ -4,6 +4,7 @@ mod bench;
 mod compare;
 mod completions;
 mod cross_validate;
+mod data_of_run;
 mod download;
 mod embed;
 mod evaluate;

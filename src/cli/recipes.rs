@@ -2,7 +2,6 @@
 
 use super::output::print;
 use crate::Result;
-use crate::nn::Form;
 use crate::recipes::{BUILT_IN, DEFAULT, Recipe, built_in};
 
 /// List the built-in recipes, or print one to start an own from.
@@ -21,11 +20,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     }
     for (name, text) in BUILT_IN {
         let recipe = Recipe::parse(name, text, &[])?;
-        let (each, kind) = match recipe.architecture().objective.form() {
-            Form::Pairs => (recipe.batch, "pairs"),
-            Form::Triplets => (recipe.batch, "triplets"),
-            Form::Labels => (recipe.sample.glyphs(), "glyphs"),
-        };
+        let (each, kind) = recipe.batch_of();
         let count = recipe.epochs * recipe.steps * each;
         let mark = if name == DEFAULT { ", the default" } else { "" };
         print(format_args!("{name:<22}{} layers, {count} {kind}{mark}", recipe.encoder.len()))?;

@@ -273,6 +273,41 @@ impl Serialize for Confusion {
     }
 }
 
+impl SetResult {
+    /// What stands above [`SetResult::cells`] in a table.
+    pub const HEADS: [&str; 10] = [
+        "pairs of",
+        "pairs",
+        "base rate",
+        "accuracy",
+        "balanced",
+        "95 % interval",
+        "AUC",
+        "EER",
+        "Brier",
+        "ECE",
+    ];
+
+    /// The figures in words; `-` where there is none.
+    pub fn cells(&self) -> [String; 10] {
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let dash = |value: Option<String>| value.unwrap_or_else(|| "-".into());
+        let thousandths = |value: f64| format!("{value:.3}");
+        [
+            self.name.clone(),
+            self.pairs.to_string(),
+            percent(self.base_rate),
+            percent(self.accuracy),
+            percent(self.balanced_accuracy),
+            format!("{:.1} to {:.1} %", 100.0 * self.interval[0], 100.0 * self.interval[1]),
+            dash(self.auc.map(thousandths)),
+            dash(self.eer.map(percent)),
+            dash(self.brier.map(thousandths)),
+            dash(self.ece.map(percent)),
+        ]
+    }
+}
+
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.glyphs > 1 {
@@ -291,38 +326,14 @@ impl fmt::Display for Evaluation {
             "Threshold {:.4}: pairs at most this far apart are called the same alphabet.",
             self.threshold
         )?;
-        writeln!(
-            f,
-            "{:<10}{:>8}{:>11}{:>10}{:>10}{:>17}{:>8}{:>8}{:>8}{:>8}",
-            "pairs of",
-            "pairs",
-            "base rate",
-            "accuracy",
-            "balanced",
-            "95 % interval",
-            "AUC",
-            "EER",
-            "Brier",
-            "ECE"
-        )?;
-        for set in &self.sets {
-            let percent = |x: f64| format!("{:.1} %", 100.0 * x);
-            let interval = format!("{:.1} to {:.1} %", 100.0 * set.interval[0], 100.0 * set.interval[1]);
-            writeln!(
-                f,
-                "{:<10}{:>8}{:>11}{:>10}{:>10}{:>17}{:>8}{:>8}{:>8}{:>8}",
-                set.name,
-                set.pairs,
-                percent(set.base_rate),
-                percent(set.accuracy),
-                percent(set.balanced_accuracy),
-                interval,
-                set.auc.map_or("-".into(), |auc| format!("{auc:.3}")),
-                set.eer.map_or("-".into(), percent),
-                set.brier.map_or("-".into(), |brier| format!("{brier:.3}")),
-                set.ece.map_or("-".into(), percent),
-            )?;
-        }
+        let mut row = |[first, rest @ ..]: [String; 10]| {
+            write!(f, "{first:<10}")?;
+            let widths = [8, 11, 10, 10, 17, 8, 8, 8, 8];
+            rest.iter().zip(widths).try_for_each(|(cell, width)| write!(f, "{cell:>width$}"))?;
+            writeln!(f)
+        };
+        row(SetResult::HEADS.map(String::from))?;
+        self.sets.iter().try_for_each(|set| row(set.cells()))?;
         writeln!(
             f,
             "\nConfusion{:>23}{:>14}{:>18}{:>14}",

@@ -7,7 +7,7 @@ use crate::data::augment::Augment;
 use crate::data::batches::Shares;
 use crate::data::sampler::Label;
 use crate::error::meant;
-use crate::nn::{Architecture, Layer, Loss, Mining, Objective, Pair};
+use crate::nn::{Architecture, Form, Layer, Loss, Mining, Objective, Pair};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -193,6 +193,15 @@ pub fn built_in(name: &str) -> Result<&'static str> {
 }
 
 impl Recipe {
+    /// What a batch is made of: how many, and of what.
+    pub fn batch_of(&self) -> (usize, &'static str) {
+        match self.architecture().objective.form() {
+            Form::Pairs => (self.batch, "pairs"),
+            Form::Triplets => (self.batch, "triplets"),
+            Form::Labels => (self.sample.glyphs(), "glyphs"),
+        }
+    }
+
     /// A recipe's text, with settings laid over it; `name` is what errors call it.
     ///
     /// # Errors

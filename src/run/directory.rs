@@ -1,7 +1,7 @@
 //! The run directory: the resolved configuration, metrics as CSV, the model, pictures.
 
 use super::checkpoint_file::CheckpointFile;
-use super::environment::{Environment, StoredEnvironment};
+use super::environment::Environment;
 use super::metrics_file::MetricsTable;
 use crate::recipes::Recipe;
 use crate::{Error, Result};
@@ -158,7 +158,7 @@ impl RunDirectory {
     ///
     /// # Errors
     /// When the file cannot be read, or is something else.
-    pub fn environment(&self) -> Result<Option<StoredEnvironment>> {
+    pub fn environment(&self) -> Result<Option<Environment>> {
         let path = self.path.join(ENVIRONMENT);
         if !path.exists() {
             return Ok(None);

@@ -5,19 +5,20 @@ use crate::data::split::Split;
 use serde::{Deserialize, Serialize};
 use twinglyph_kernels::simd::Level;
 
-/// `environment.json`: nothing of it changes what a run comes to, but the data.
-#[derive(Clone, Debug, Serialize)]
+/// `environment.json`: nothing of it changes what a run comes to, but the data. What a file does not say is empty.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Environment {
     /// The program's version.
-    pub version: &'static str,
+    pub version: String,
     /// The SIMD level that the kernels ran at.
     pub simd: String,
     /// Threads that the work was spread over.
     pub threads: usize,
     /// For example `linux`.
-    pub os: &'static str,
+    pub os: String,
     /// For example `x86_64`.
-    pub arch: &'static str,
+    pub arch: String,
     /// See [`Dataset::fingerprint`], in hexadecimal.
     pub data_fingerprint: String,
     /// Glyphs in the data.
@@ -33,11 +34,11 @@ impl Environment {
     pub fn current(set: &Dataset, split: &Split) -> Environment {
         let [training_alphabets, held_out_alphabets] = split.names(set);
         Environment {
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").into(),
             simd: Level::current().to_string(),
             threads: rayon::current_num_threads(),
-            os: std::env::consts::OS,
-            arch: std::env::consts::ARCH,
+            os: std::env::consts::OS.into(),
+            arch: std::env::consts::ARCH.into(),
             data_fingerprint: format!("{:016x}", set.fingerprint()),
             glyphs: set.glyphs().len(),
             training_alphabets,
@@ -51,26 +52,6 @@ impl Environment {
         text.push('\n');
         text
     }
-}
-
-/// `environment.json` read back; what a file does not say is empty.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct StoredEnvironment {
-    /// See [`Environment::version`], as the fields that follow.
-    pub version: String,
-    /// The SIMD level.
-    pub simd: String,
-    /// Threads.
-    pub threads: usize,
-    /// Of the data.
-    pub data_fingerprint: String,
-    /// Glyphs in the data.
-    pub glyphs: usize,
-    /// Names.
-    pub training_alphabets: Vec<String>,
-    /// Names.
-    pub held_out_alphabets: Vec<String>,
 }
 
 /// The most memory that the process has held, in MiB; `None` where the system does not tell it in a file.

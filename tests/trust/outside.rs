@@ -1,7 +1,7 @@
 //! Text from outside, cut off or changed anywhere: it is read, or refused in one sentence; nothing panics.
 
 use twinglyph::recipes::{BUILT_IN, Recipe};
-use twinglyph::run::environment::StoredEnvironment;
+use twinglyph::run::environment::Environment;
 use twinglyph::run::metrics_file::MetricsTable;
 
 /// Every prefix of a text, and the text with each byte changed in each of some ways.
@@ -61,7 +61,6 @@ fn every_prefix_and_every_changed_byte_of_a_runs_text_is_read_or_refused_in_a_se
     assert!(refused > 100, "{refused}");
     let environment =
         "{\"version\": \"0.1.0\", \"threads\": 2, \"glyphs\": 10, \"held_out_alphabets\": [\"A\"]}";
-    let broken =
-        variants(environment).filter(|text| serde_json::from_str::<StoredEnvironment>(text).is_err());
+    let broken = variants(environment).filter(|text| serde_json::from_str::<Environment>(text).is_err());
     assert!(broken.count() > 100);
 }

@@ -1,8 +1,6 @@
 //! How far apart pairs are.
 
-use super::{
-    Axes, BLUE, GRID, INK, Key, ORANGE, PAPER, SIZE, WORDS, font, frame, legend, legend_height, picture,
-};
+use super::{Axes, BLUE, INK, Key, ORANGE, SIZE, frame, legend, legend_height, mesh, picture};
 use crate::Result;
 use plotters::prelude::*;
 
@@ -44,19 +42,11 @@ pub fn distance_histogram(name: &str, kind: &str, pairs: &[(f32, bool)], thresho
         let axes = Axes { title: &title, x: "distance", y: "share of the pairs" };
         let mut chart =
             frame(&top, &axes).build_cartesian_2d(least..least + width * BINS as f64, 0.0..high)?;
-        chart
-            .configure_mesh()
+        mesh(&mut chart.configure_mesh(), &axes)
             .disable_x_mesh()
-            .bold_line_style(GRID)
-            .light_line_style(PAPER.mix(0.0))
-            .axis_style(INK)
-            .x_desc(axes.x)
-            .y_desc(axes.y)
             .x_labels(6)
             .y_labels(5)
             .y_label_formatter(&|value| format!("{:.0} %", 100.0 * value))
-            .label_style(font(WORDS))
-            .axis_desc_style(font(WORDS))
             .draw()?;
         for (row, colour) in kinds {
             let edge = |bin: usize| least + width * bin as f64;

@@ -11,9 +11,10 @@ mod roc;
 use crate::{Error, Result};
 pub use alphabets::{AlphabetBar, alphabet_bars};
 pub use confusion::confusion_matrix;
-pub use curves::{Curve, Curves, metrics_curves};
+pub use curves::metrics_curves;
 pub use histogram::distance_histogram;
 pub use map::{Dot, map};
+use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 pub use reliability::reliability_diagram;
@@ -25,9 +26,8 @@ const INK: RGBColor = RGBColor(40, 40, 40);
 const PAPER: RGBColor = WHITE;
 const GRID: RGBColor = RGBColor(225, 225, 225);
 /// Colours that the colour-blind tell apart (Okabe and Ito 2008).
-pub const BLUE: RGBColor = RGBColor(0, 114, 178);
-/// As [`BLUE`].
-pub const ORANGE: RGBColor = RGBColor(213, 94, 0);
+const BLUE: RGBColor = RGBColor(0, 114, 178);
+const ORANGE: RGBColor = RGBColor(213, 94, 0);
 const GREEN: RGBColor = RGBColor(0, 158, 115);
 const PURPLE: RGBColor = RGBColor(204, 121, 167);
 const YELLOW: RGBColor = RGBColor(230, 159, 0);
@@ -133,21 +133,32 @@ fn unit_square<'a, 'b>(
 ) -> std::result::Result<UnitChart<'a, 'b>, Box<dyn std::error::Error>> {
     let mut chart = frame(area, axes).build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
     let tenths = |value: &f64| format!("{value:.1}");
-    chart
-        .configure_mesh()
+    mesh(&mut chart.configure_mesh(), axes)
+        .x_labels(6)
+        .y_labels(6)
+        .x_label_formatter(&tenths)
+        .y_label_formatter(&tenths)
+        .draw()?;
+    Ok(chart)
+}
+
+/// The axes and lines that every chart has.
+fn mesh<'m, 'a, 'b, 's, X, Y>(
+    style: &'m mut MeshStyle<'a, 'b, X, Y, SVGBackend<'s>>,
+    axes: &Axes<'_>,
+) -> &'m mut MeshStyle<'a, 'b, X, Y, SVGBackend<'s>>
+where
+    X: Ranged,
+    Y: Ranged,
+{
+    style
         .bold_line_style(GRID)
         .light_line_style(PAPER.mix(0.0))
         .axis_style(INK)
         .x_desc(axes.x)
         .y_desc(axes.y)
-        .x_labels(6)
-        .y_labels(6)
-        .x_label_formatter(&tenths)
-        .y_label_formatter(&tenths)
         .label_style(font(WORDS))
         .axis_desc_style(font(WORDS))
-        .draw()?;
-    Ok(chart)
 }
 
 type UnitChart<'a, 'b> = ChartContext<

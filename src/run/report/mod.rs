@@ -10,7 +10,6 @@ mod html;
 mod page;
 
 use super::directory::RunDirectory;
-use super::environment::StoredEnvironment;
 use super::plots;
 use crate::Result;
 use crate::evaluate::calibration::Rule;
@@ -54,7 +53,7 @@ pub fn write_report(
     let page = page::page(&page::Contents {
         name: &directory.name(),
         recipe,
-        environment: &environment,
+        environment: environment.as_ref(),
         metrics: &metrics,
         evaluation: &evaluation,
         findings: &findings,
@@ -63,6 +62,3 @@ pub fn write_report(
     directory.write(REPORT, page.as_bytes())?;
     Ok(evaluation)
 }
-
-/// What stands in the run directory of the environment, for the page.
-type Environment = Option<StoredEnvironment>;

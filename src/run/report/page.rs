@@ -1,13 +1,14 @@
 //! The page, part by part.
 
+use super::Plot;
 use super::atlas::Atlas;
 use super::findings::{Findings, Mistake, NEIGHBOURS};
 use super::html::{details, figure, section, table};
-use super::{Environment, Plot};
 use crate::Result;
 use crate::evaluate::metrics::{Confusion, Evaluation, SetResult};
-use crate::nn::{Form, Summary};
+use crate::nn::Summary;
 use crate::recipes::Recipe;
+use crate::run::environment::Environment;
 use crate::run::metrics_file::MetricsTable;
 use crate::run::plots::escape;
 use crate::train::alarm;
@@ -21,7 +22,7 @@ const SCRIPT: &str = include_str!("page.js");
 pub(super) struct Contents<'a> {
     pub(super) name: &'a str,
     pub(super) recipe: &'a Recipe,
-    pub(super) environment: &'a Environment,
+    pub(super) environment: Option<&'a Environment>,
     pub(super) metrics: &'a MetricsTable,
     pub(super) evaluation: &'a Evaluation,
     pub(super) findings: &'a Findings,
@@ -137,34 +138,7 @@ impl Contents<'_> {
     }
 
     fn results(&self) -> String {
-        let dash = |value: Option<String>| value.unwrap_or_else(|| "-".into());
-        let row = |set: &SetResult| {
-            vec![
-                set.name.clone(),
-                set.pairs.to_string(),
-                percent(set.base_rate),
-                percent(set.accuracy),
-                percent(set.balanced_accuracy),
-                format!("{} to {}", percent(set.interval[0]), percent(set.interval[1])),
-                dash(set.auc.map(|auc| format!("{auc:.3}"))),
-                dash(set.eer.map(percent)),
-                dash(set.brier.map(|brier| format!("{brier:.3}"))),
-                dash(set.ece.map(percent)),
-            ]
-        };
-        let rows: Vec<Vec<String>> = self.evaluation.sets.iter().map(row).collect();
-        let heads = [
-            "alphabets",
-            "pairs",
-            "base rate",
-            "accuracy",
-            "balanced",
-            "95 % interval",
-            "AUC",
-            "EER",
-            "Brier",
-            "ECE",
-        ];
+        let rows: Vec<Vec<String>> = self.evaluation.sets.iter().map(|set| set.cells().to_vec()).collect();
         let confusion = |set: &SetResult| {
             let Confusion { tp, fn_, fp, tn } = set.confusion;
             let mut row = vec![set.name.clone()];
@@ -174,8 +148,8 @@ impl Contents<'_> {
         let counts: Vec<Vec<String>> = self.evaluation.sets.iter().map(confusion).collect();
         format!(
             "{}<p>Pairs at most {:.4} apart are called the same. Threshold, epoch and probability were chosen on the \
-             held-out alphabets, so its figures there are a little too good.</p>\n{}{}",
-            table("What the model reaches on each set of alphabets", &heads, &rows),
+             held-out alphabets, so the figures there are a little too good.</p>\n{}{}",
+            table("What the model reaches on each set of alphabets", &SetResult::HEADS, &rows),
             self.evaluation.threshold,
             self.figures(&["confusion-"]),
             details(
@@ -294,11 +268,7 @@ impl Contents<'_> {
 
     fn model(&self) -> Result<String> {
         let recipe = self.recipe;
-        let (each, what) = match recipe.architecture().objective.form() {
-            Form::Pairs => (recipe.batch, "pairs"),
-            Form::Triplets => (recipe.batch, "triplets"),
-            Form::Labels => (recipe.sample.glyphs(), "glyphs"),
-        };
+        let (each, what) = recipe.batch_of();
         let epochs = self.metrics.epochs().len();
         let mut settings = vec![
             ("loss", word(&recipe.loss)),
