@@ -35,6 +35,7 @@ impl<'a> Png<'a> {
         if !bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
             return Err("is not a PNG image, expected one".into());
         }
+        check_palette(bytes)?;
         let mut limits = Limits::no_limits();
         limits.max_alloc = Some(memory);
         let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(sentence)?;
@@ -134,6 +135,21 @@ fn laid_on(samples: &[u8], paper: u8) -> u8 {
 /// 16 bits to 8, rounded to the nearest.
 fn eight_bits(sample: u16) -> u8 {
     ((u32::from(sample) * 255 + 32_767) / 65_535) as u8
+}
+
+/// A palette has 1 to 256 colours of three bytes each; the decoder takes that for granted.
+fn check_palette(bytes: &[u8]) -> Result<()> {
+    let mut rest = &bytes[8..];
+    // A chunk is its length, its kind, so many bytes, and a checksum.
+    while let Some((head, data)) = rest.split_at_checked(8) {
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        if &head[4..] == b"PLTE" && (length == 0 || length > 768 || !length.is_multiple_of(3)) {
+            return Err(format!("has a palette of {length} bytes, expected 1 to 256 colours of 3 bytes"));
+        }
+        let Some(next) = length.checked_add(4).and_then(|length| data.get(length..)) else { break };
+        rest = next;
+    }
+    Ok(())
 }
 
 /// Whether the file ends as a PNG does; the decoder itself is content without the last four bytes.

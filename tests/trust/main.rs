@@ -9,4 +9,5 @@ mod geometries;
 #[cfg(unix)]
 mod kills;
 mod outside;
+mod reference;
 mod same_bits;

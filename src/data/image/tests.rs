@@ -172,3 +172,18 @@ fn an_image_that_cannot_be_read_is_named_with_what_was_expected() {
     write(folder.path(), "good.png", &glyph_png(1));
     assert_eq!(decode_glyph(&folder.path().join("good.png"), SIZE).unwrap().ink, loaded(&glyph_png(1)));
 }
+
+#[test]
+fn a_palette_that_is_no_row_of_colours_is_refused() {
+    let colours = vec![7; 3 * 257];
+    for length in [1, 4, 49, 3 * 257] {
+        let bytes = painted(8, 3, &[("PLTE", &colours[..length])], &[1], &[0]);
+        let says = format!("has a palette of {length} bytes, expected 1 to 256 colours of 3 bytes");
+        assert_eq!(decode(&bytes, SIZE).unwrap_err(), says);
+    }
+    // Of 256 colours, and behind a chunk that says it is longer than the file.
+    assert!(decode(&painted(8, 3, &[("PLTE", &colours[..768])], &[1], &[0]), SIZE).is_err());
+    let mut cut = painted(8, 3, &[("PLTE", &[0; 3])], &[1], &[0]);
+    cut[33] = 0xff;
+    assert!(decode(&cut, SIZE).is_err());
+}
