@@ -59,13 +59,32 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Shape { op, message } => write!(f, "{op}: {message}"),
-            Error::Usage(message) => write!(f, "{message}"),
-            Error::Input { what, message } => write!(f, "{what}: {message}"),
-            Error::Io { path, source } => write!(f, "{path}: {source}"),
-        }
+        let sentence = match self {
+            Error::Shape { op, message } => format!("{op}: {message}"),
+            Error::Usage(message) => message.clone(),
+            Error::Input { what, message } => format!("{what}: {message}"),
+            Error::Io { path, source } => format!("{path}: {source}"),
+        };
+        f.write_str(&one_line(&sentence))
     }
+}
+
+/// The longest sentence, in characters: one that quotes a file could be as long as the file.
+const LONGEST: usize = 1200;
+
+/// Without what a terminal would obey: a sentence may quote a file from anywhere. The middle of a long one is left out.
+fn one_line(sentence: &str) -> String {
+    let mut line = String::with_capacity(sentence.len());
+    for c in sentence.chars() {
+        if c.is_control() { line.extend(c.escape_debug()) } else { line.push(c) }
+    }
+    let characters = line.chars().count();
+    if characters <= LONGEST {
+        return line;
+    }
+    let head: String = line.chars().take(LONGEST * 3 / 4).collect();
+    let tail: String = line.chars().skip(characters - LONGEST / 4).collect();
+    format!("{head} [...] {tail}")
 }
 
 impl std::error::Error for Error {
@@ -104,6 +123,15 @@ pub fn edits(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_is_one_line_that_no_terminal_obeys_and_not_endless() {
+        let said = Error::input("a.zip", "entry \u{1b}[2J\nis\tno PNG").to_string();
+        assert_eq!(said, "a.zip: entry \\u{1b}[2J\\nis\\tno PNG");
+        let long = Error::usage(format!("begins {} ends", "x".repeat(10_000))).to_string();
+        assert!(long.starts_with("begins x") && long.ends_with("x ends"));
+        assert_eq!(long.chars().count(), LONGEST + " [...] ".len());
+    }
 
     #[test]
     fn a_slip_is_known_and_another_word_is_not() {

@@ -126,6 +126,7 @@ fn unsafe_code_is_in_the_kernels_alone_and_every_block_says_why_it_is_sound() {
             assert!(line.contains("forbid(unsafe_code)"), "{}: {line}", path.display());
         }
     }
+    let (mut blocks, mut functions, mut reasons) = (0, 0, 0);
     for (path, text) in rust_files("kernels/src") {
         let lines: Vec<&str> = text.lines().collect();
         for (i, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("unsafe {")) {
@@ -133,7 +134,17 @@ fn unsafe_code_is_in_the_kernels_alone_and_every_block_says_why_it_is_sound() {
             let said = near.iter().any(|line| line.contains("SAFETY"));
             assert!(said, "{}, line {}: an unsafe block without its reason: {line}", path.display(), i + 1);
         }
+        let count = |what: &str| lines.iter().filter(|line| line.contains(what)).count();
+        blocks += count("unsafe {");
+        functions += count("unsafe fn") + count("unsafe impl");
+        reasons += count("SAFETY") + count("# Safety");
     }
+    // Whoever adds to it, or takes away, counts again: here and in docs/trust.md.
+    let counted = format!(
+        "{blocks} unsafe blocks, {functions} unsafe functions and implementations, {reasons} reasons"
+    );
+    let trust = fs::read_to_string(root().join("docs/trust.md")).unwrap();
+    assert!(trust.contains(&counted), "docs/trust.md does not say: {counted}");
 }
 
 #[test]

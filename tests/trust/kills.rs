@@ -114,3 +114,48 @@ fn a_disk_that_takes_no_more_is_said_and_the_last_checkpoint_stays() {
     let output = twinglyph(temp.path(), &["train", "--resume", "run", "--epochs", "3", "--quiet"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// Whoever may write anywhere, as root may, gives that up first: in a folder that nobody may write, the run ends with a
+/// sentence and what was there stays.
+#[test]
+fn a_folder_that_may_not_be_written_is_said_and_the_last_checkpoint_stays() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let temp = tempfile::tempdir().unwrap();
+    succeed(temp.path(), &train(&["--out", "run", "--quiet", "--set", "schedule=constant"]));
+    let run = temp.path().join("run");
+    let is_root = fs::metadata(&run).unwrap().uid() == 0;
+    let contents = || -> Vec<(std::ffi::OsString, Vec<u8>)> {
+        let entries = fs::read_dir(&run).unwrap().map(|entry| entry.unwrap());
+        let mut all: Vec<_> = entries.map(|e| (e.file_name(), fs::read(e.path()).unwrap())).collect();
+        all.sort();
+        all
+    };
+    let before = contents();
+    for (place, mode) in [(temp.path(), 0o755), (&run, 0o555)] {
+        fs::set_permissions(place, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let mut command = if is_root {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_twinglyph")]);
+        command
+    } else {
+        Command::new(env!("CARGO_BIN_EXE_twinglyph"))
+    };
+    let arguments = ["train", "--resume", "run", "--epochs", "3", "--quiet"];
+    let output = command.current_dir(temp.path()).args(arguments).output();
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).unwrap();
+    let Ok(output) = output else {
+        eprintln!("skipped: root may write everywhere, and there is no setpriv to be somebody else");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("setpriv") || output.status.code() == Some(127) {
+        eprintln!("skipped: {said}");
+        return;
+    }
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("run") && said.contains("denied") && said.lines().count() == 1, "{said}");
+    assert!(contents() == before);
+    let output = twinglyph(temp.path(), &["train", "--resume", "run", "--epochs", "3", "--quiet"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
