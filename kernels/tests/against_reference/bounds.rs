@@ -110,7 +110,27 @@ fn images<E: Element>(numbers: &mut Numbers, width: usize, shift: usize) {
     [&y, &dx, &dw].into_iter().for_each(AtTheEnd::check_marks);
 }
 
-pub fn nothing_beyond_its_slices<E: Element>() {
+/// An interpreter's share of it: all that is not plain arithmetic, at the portable level.
+#[cfg(miri)]
+#[test]
+fn nothing_beyond_its_slices_says_miri() {
+    let mut numbers = Numbers(22);
+    for (len, shift) in [(0, 1), (1, 3), (4, 0), (9, 5)] {
+        elementwise::<f32>(&mut numbers, len, shift);
+        if len > 0 {
+            dense::<f32>(&mut numbers, len, shift);
+            images::<f32>(&mut numbers, len, shift);
+        }
+    }
+}
+
+#[test]
+fn nothing_beyond_its_slices() {
+    every_length::<f32>();
+    every_length::<f64>();
+}
+
+fn every_length<E: Element>() {
     let mut numbers = Numbers(21);
     for len in LENGTHS {
         for shift in 0..ALIGNMENTS {
