@@ -29,6 +29,11 @@ fn folder() -> &'static Path {
     })
 }
 
+/// Removes what the readers were given.
+pub fn clean_up() {
+    fs::remove_dir_all(folder()).expect("the folder of the files");
+}
+
 /// The bytes as a file of a name.
 fn file(name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder().join(name);

@@ -9,5 +9,6 @@ mod geometries;
 #[cfg(unix)]
 mod kills;
 mod outside;
+mod readers;
 mod reference;
 mod same_bits;
