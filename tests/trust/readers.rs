@@ -9,6 +9,8 @@ use rand_chacha::ChaCha8Rng;
 use std::fs;
 use std::process::Command;
 
+type Reader = fn(&[u8]);
+
 /// Files for each reader.
 const FILES: usize = 20_000;
 
@@ -57,7 +59,7 @@ fn changed_files_of_every_kind_are_read_or_refused_in_a_sentence() {
         return;
     };
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let readers: [(&str, fn(&[u8])); 5] = [
+    let readers: [(&str, Reader); 5] = [
         ("png", targets::png),
         ("archive", targets::archive),
         ("model", targets::model),
