@@ -105,7 +105,7 @@ fn evaluate_measures_every_set_and_prints_the_documented_json() {
     succeed(temp.path(), &train(&["--data", "set", "--out", "run", "--quiet"]));
     let arguments = ["evaluate", "run", "--unseen", "other", "--pairs", "200", "--json"];
     let result = json(&succeed(temp.path(), &arguments));
-    has_keys(&result, &["glyphs", "threshold", "sets"]);
+    has_keys(&result, &["label", "glyphs", "threshold", "sets"]);
     let sets = result["sets"].as_array().unwrap();
     let names: Vec<&str> = sets.iter().map(|set| set["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["train", "held-out", "unseen", "both"]);
@@ -175,7 +175,7 @@ fn evaluate_compares_sets_of_glyphs() {
         succeed(temp.path(), &arguments)
     };
     let (one, five) = (json(&run("1", &["--json"])), json(&run("5", &["--json"])));
-    has_keys(&five, &["glyphs", "threshold", "sets"]);
+    has_keys(&five, &["label", "glyphs", "threshold", "sets"]);
     assert_eq!((&one["glyphs"], &five["glyphs"]), (&1.into(), &5.into()));
     assert_ne!(one["threshold"], five["threshold"]);
     let auc = |result: &Value| result["sets"][0]["auc"].as_f64().unwrap();

@@ -26,6 +26,14 @@ impl Label {
             Label::Character => "character",
         }
     }
+
+    /// For sentences.
+    pub fn with_article(self) -> &'static str {
+        match self {
+            Label::Alphabet => "an alphabet",
+            Label::Character => "a character",
+        }
+    }
 }
 
 /// Two different glyphs.

@@ -36,7 +36,7 @@ pub struct Calibration {
 /// How a distance becomes an answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rule {
-    /// Pairs at most this far apart are called the same alphabet.
+    /// Pairs at most this far apart are called the same.
     pub threshold: f32,
     /// The probability that goes with the answer; models of earlier versions have none.
     pub calibration: Option<Calibration>,

@@ -1,5 +1,5 @@
-//! Metrics over distances and labels. Positive = same alphabet; a pair is called positive where its distance is
-//! at most the threshold.
+//! Metrics over distances and labels. Positive = same label (alphabet or character); a pair is called positive where
+//! its distance is at most the threshold.
 //!
 //! ```text
 //! true positive rate   TPR(t) = share of the positives with d <= t
@@ -11,6 +11,7 @@
 
 use super::calibration::{Bin, Rule, brier, calibration_error, reliability};
 use super::interval::interval;
+use crate::data::sampler::Label;
 use serde::Serialize;
 use std::fmt;
 
@@ -94,6 +95,8 @@ pub enum Origin {
 /// What a model reaches on all sets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evaluation {
+    /// What makes two glyphs the same.
+    pub label: Label,
     /// Glyphs a side of every pair.
     pub glyphs: usize,
     /// The threshold that all sets were measured at.
@@ -311,8 +314,8 @@ impl SetResult {
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.glyphs > 1 {
-            let k = self.glyphs;
-            writeln!(f, "Each side of a pair is the mean embedding of {k} different glyphs of an alphabet.")?;
+            let (k, of) = (self.glyphs, self.label.with_article());
+            writeln!(f, "Each side of a pair is the mean embedding of {k} different glyphs of {of}.")?;
         }
         match self.origin {
             Origin::Stored => {}
@@ -323,8 +326,9 @@ impl fmt::Display for Evaluation {
         }
         writeln!(
             f,
-            "Threshold {:.4}: pairs at most this far apart are called the same alphabet.",
-            self.threshold
+            "Threshold {:.4}: pairs at most this far apart are called the same {}.",
+            self.threshold,
+            self.label.name()
         )?;
         let mut row = |[first, rest @ ..]: [String; 10]| {
             write!(f, "{first:<10}")?;
@@ -448,7 +452,8 @@ mod tests {
         // p = 1 / (1 + exp(d)).
         let rule = Rule { threshold: 0.5, calibration: Some(Calibration { a: 1.0, b: 0.0 }) };
         let sets = vec![evaluate_set("train", &pairs, &rule, 1)];
-        let evaluation = Evaluation { glyphs: 1, threshold: 0.5, origin: Origin::Stored, sets };
+        let label = Label::Character;
+        let evaluation = Evaluation { label, glyphs: 1, threshold: 0.5, origin: Origin::Stored, sets };
         let json = serde_json::to_value(&evaluation).unwrap();
         let p = [0.1f32, 0.9, 0.2, 0.3].map(|d| 1.0 / (1.0 + f64::from(d).exp()));
         let brier = ((1.0 - p[0]).powi(2) + p[1].powi(2) + (1.0 - p[2]).powi(2) + p[3].powi(2)) / 4.0;
@@ -457,7 +462,8 @@ mod tests {
         assert!(line(evaluation.to_string()) <= 110);
         let bare = evaluate_set("train", &pairs, &Rule { calibration: None, ..rule }, 1);
         assert_eq!((bare.brier, bare.ece, bare.reliability.len()), (None, None, 0));
-        assert_eq!(json["threshold"], 0.5);
+        assert_eq!((&json["threshold"], &json["label"]), (&serde_json::json!(0.5), &"character".into()));
+        assert!(evaluation.to_string().contains("are called the same character."));
         let set = &json["sets"][0];
         assert_eq!(set["confusion"], serde_json::json!([[2, 0], [1, 1]]));
         assert_eq!((&set["accuracy"], &set["pairs"]), (&serde_json::json!(0.75), &serde_json::json!(4)));

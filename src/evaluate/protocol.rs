@@ -119,7 +119,7 @@ pub fn examine(
         visit(Measured { whole, alphabets, rule, pairs: &pairs, result: &result });
         results.push(result);
     }
-    Ok(Evaluation { glyphs, threshold: rule.threshold, origin, sets: results })
+    Ok(Evaluation { label, glyphs, threshold: rule.threshold, origin, sets: results })
 }
 
 /// Where a part's alphabets stand in the whole.
