@@ -49,9 +49,11 @@ fn a_model_of_characters_speaks_of_characters() {
     let text = succeed(temp.path(), &["compare", "run", "a.png", "a.png"]);
     assert!(text.starts_with("same character: distance 0.000"), "{text}");
     let result = json(&succeed(temp.path(), &["evaluate", "run", "--pairs", "60", "--json"]));
+    assert_eq!(result["label"], "character");
     assert_eq!(result["sets"].as_array().unwrap().len(), 3);
     // Sets of glyphs are drawings of one character then: there are three.
-    succeed(temp.path(), &["evaluate", "run", "--pairs", "60", "--glyphs", "1"]);
+    let text = succeed(temp.path(), &["evaluate", "run", "--pairs", "60", "--glyphs", "1"]);
+    assert!(text.contains("are called the same character"), "{text}");
     let said = fail(temp.path(), &["evaluate", "run", "--pairs", "60", "--glyphs", "2"], 1);
     assert!(said.contains("has a character of 3 glyphs, expected at least 4 for two sets of 2"), "{said}");
 }

@@ -15,6 +15,7 @@ mod conv2d;
 mod dense;
 mod dropout;
 mod element;
+pub mod lesson;
 pub mod map;
 pub mod math;
 mod normalised_dense;

@@ -76,8 +76,21 @@ pub fn col2im<E: Element>(g: &Geometry, columns: &[E], image: &mut [E]) {
     });
 }
 
+/// w^T dy of one image, the gradient of its columns: what [`col2im`] then adds up to dx.
+pub fn conv2d_backward_columns<E: Element>(g: &Geometry, weight: &[E], dy: &[E], columns: &mut [E]) {
+    let (depth, positions) = (g.depth(), g.output_size().0 * g.output_size().1);
+    columns.fill(E::ZERO);
+    for o in 0..g.filters {
+        for row in 0..depth {
+            for at in 0..positions {
+                columns[row * positions + at] += weight[o * depth + row] * dy[o * positions + at];
+            }
+        }
+    }
+}
+
 /// Calls `f(index in columns, index in the image)` for every element of the im2col matrix.
-fn each_column(g: &Geometry, mut f: impl FnMut(usize, Option<usize>)) {
+pub(crate) fn each_column(g: &Geometry, mut f: impl FnMut(usize, Option<usize>)) {
     let (h_out, w_out) = g.output_size();
     for c in 0..g.channels {
         for u in 0..g.kernel.0 {
@@ -90,6 +103,72 @@ fn each_column(g: &Geometry, mut f: impl FnMut(usize, Option<usize>)) {
                 }
             }
         }
+    }
+}
+
+/// (H + 2 p_h, W + 2 p_w): the size of an image with its padding.
+pub fn padded_size(g: &Geometry) -> (usize, usize) {
+    (g.size.0 + 2 * g.padding.0, g.size.1 + 2 * g.padding.1)
+}
+
+/// One image (C, H, W) with its padding of zeros.
+pub fn pad<E: Element>(g: &Geometry, image: &[E]) -> Vec<E> {
+    let (rows, width) = padded_size(g);
+    let mut padded = vec![E::ZERO; g.channels * rows * width];
+    for (k, x) in image.iter().enumerate() {
+        let (c, r, q) = (k / (g.size.0 * g.size.1), k / g.size.1 % g.size.0, k % g.size.1);
+        padded[(c * rows + r + g.padding.0) * width + q + g.padding.1] = *x;
+    }
+    padded
+}
+
+/// The rows and columns of [`dilate`]'s result: those of the padded image and K - 1 more.
+pub fn dilated_size(g: &Geometry) -> (usize, usize) {
+    let (rows, width) = padded_size(g);
+    (rows + g.kernel.0 - 1, width + g.kernel.1 - 1)
+}
+
+/// dy (C_out, H_out, W_out) of one image, prepared to be gathered from: stride - 1 zeros between its rows and columns,
+/// K - 1 zeros around it, and at the bottom and the right as many more as the stride left over.
+pub fn dilate<E: Element>(g: &Geometry, dy: &[E]) -> Vec<E> {
+    let ((h_out, w_out), (rows, width)) = (g.output_size(), dilated_size(g));
+    let mut dilated = vec![E::ZERO; g.filters * rows * width];
+    for (k, dy) in dy.iter().enumerate() {
+        let (o, i, j) = (k / (h_out * w_out), k / w_out % h_out, k % w_out);
+        let (r, q) = (i * g.stride.0 + g.kernel.0 - 1, j * g.stride.1 + g.kernel.1 - 1);
+        dilated[(o * rows + r) * width + q] = *dy;
+    }
+    dilated
+}
+
+/// The kernel turned by 180 degrees, its channel axes exchanged: (C_in, C_out, K_h, K_w).
+pub fn turn<E: Element>(g: &Geometry, weight: &[E]) -> Vec<E> {
+    let area = g.kernel.0 * g.kernel.1;
+    let mut turned = vec![E::ZERO; weight.len()];
+    for (k, w) in weight.iter().enumerate() {
+        let (o, c, at) = (k / (g.channels * area), k / area % g.channels, k % area);
+        turned[(c * g.filters + o) * area + area - 1 - at] = *w;
+    }
+    turned
+}
+
+/// dx += of one image, each pixel gathering what it is due: a convolution of stride 1 over the dilated dy with the
+/// turned kernel, of which the padding is cut off. The same numbers as [`conv2d_backward_input`], which scatters.
+pub fn conv2d_backward_input_gather<E: Element>(g: &Geometry, weight: &[E], dy: &[E], dx: &mut [E]) {
+    let back = Geometry {
+        channels: g.filters,
+        filters: g.channels,
+        size: dilated_size(g),
+        stride: (1, 1),
+        padding: (0, 0),
+        ..*g
+    };
+    let (rows, width) = padded_size(g);
+    let mut padded = vec![E::ZERO; g.channels * rows * width];
+    conv2d_forward(&back, &dilate(g, dy), &turn(g, weight), None, &mut padded);
+    for (k, dx) in dx.iter_mut().enumerate() {
+        let (c, r, q) = (k / (g.size.0 * g.size.1), k / g.size.1 % g.size.0, k % g.size.1);
+        *dx += padded[(c * rows + r + g.padding.0) * width + q + g.padding.1];
     }
 }
 

@@ -1,0 +1,11 @@
+//! What the book, its page and `twinglyph trace` show: one convolution with every step on the way there and back
+//! ([`Steps`]), the ways in which its backward pass is got wrong ([`Wrong`]), and the checks that notice, or do not
+//! ([`Check`]). The results come from the kernels that train; what they do not write down, from their naive twins.
+
+mod check;
+mod steps;
+mod wrong;
+
+pub use check::{Check, Noticed};
+pub use steps::{Problem, Steps};
+pub use wrong::{Gradient, Wrong, wrong_backward_passes};
