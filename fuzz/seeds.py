@@ -83,6 +83,10 @@ for line in run("recipes").decode().splitlines():
     write("recipe", name, run("recipes", name))
 write("recipe", "settings", b'loss = "triplet"\n\0steps=3\nencoder=[]\nsample.alphabets = 2')
 
+numbers = b'{"input":[[[1,2],[3.5,-4]]],"kernel":[[[[1,-1]]]],"bias":[2],"upstream":[[[1],[2]]],"stride":[1,1],"padding":[0,0]}'
+write("problem", "numbers", numbers)
+write("problem", "trace", run("trace", "--input", "3x4", "--kernel", "2x1", "--channels", "2", "--stride", "2x1", "--json"))
+
 small = """
 loss = "contrastive"
 size = 16

@@ -10,6 +10,7 @@
 //! | [`recipes`] | training configurations |
 //! | [`train`], [`evaluate`] | the loop; metrics, intervals, the protocol |
 //! | [`run`] | what a run leaves on disk |
+//! | [`trace`] | one convolution, forward and back, drawn with every number on the way |
 //! | [`cli`] | the command line |
 //!
 //! # Build, train and evaluate an encoder
@@ -162,6 +163,7 @@ pub mod recipes;
 pub mod run;
 pub mod tape;
 pub mod tensor;
+pub mod trace;
 pub mod train;
 
 pub use error::{Error, Result};

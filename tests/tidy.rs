@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room of src/ and the rooms that it may use; all may use error, hash and random.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("error", &[]),
     ("hash", &[]),
     ("random", &[]),
     ("tensor", &[]),
+    ("trace", &[]),
     ("tape", &["tensor"]),
     ("ops", &["tape", "tensor"]),
     ("gradcheck", &["ops", "tape", "tensor"]),
@@ -18,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("recipes", &["data", "nn"]),
     ("evaluate", &["data", "nn", "tensor"]),
     ("train", &["data", "evaluate", "nn", "ops", "recipes", "tape", "tensor"]),
-    ("run", &["data", "evaluate", "nn", "recipes", "tape", "tensor", "train"]),
+    ("run", &["data", "evaluate", "nn", "recipes", "tape", "tensor", "trace", "train"]),
 ];
 
 const LONGEST: usize = 500;

@@ -15,7 +15,9 @@ use twinglyph::data::one_shot;
 use twinglyph::recipes::Recipe;
 use twinglyph::run::directory::RunDirectory;
 use twinglyph::run::model_file::ModelFile;
+use twinglyph::run::trace_file;
 use twinglyph::run::trained::TrainedRun;
+use twinglyph::trace::{Given, Trace};
 
 /// A folder of this process alone.
 fn folder() -> &'static Path {
@@ -88,6 +90,23 @@ pub fn model(bytes: &[u8]) {
             let again = ModelFile::from_bytes(&read.to_bytes()).expect("what was written");
             assert_eq!(read.to_bytes(), again.to_bytes());
         }
+        Err(error) => check_sentence(&error, &path),
+    }
+}
+
+/// A convolution to be traced.
+pub fn problem(bytes: &[u8]) {
+    let path = file("problem.json", bytes);
+    match trace_file::read(&path, 1) {
+        Ok(given) => match given.problem().and_then(|problem| Trace::new(problem, None)) {
+            Ok(trace) => {
+                let json = serde_json::to_string(&trace.json(None)).expect("finite numbers");
+                let again = Given::from_json(&json, 2).and_then(|given| given.problem());
+                assert_eq!(again.expect("what was written"), trace.problem);
+                let _ = trace.draw();
+            }
+            Err(said) => assert!(said.lines().count() == 1, "not one line: {said:?}"),
+        },
         Err(error) => check_sentence(&error, &path),
     }
 }

@@ -11,7 +11,7 @@ fn pixel(g: &Geometry, c: usize, (i, j): (usize, usize), (u, v): (usize, usize))
 }
 
 /// Calls `f(y index, weight index, x index)` for every product that a convolution is made of.
-fn each_product(g: &Geometry, mut f: impl FnMut(usize, usize, usize)) {
+pub fn each_product(g: &Geometry, mut f: impl FnMut(usize, usize, usize)) {
     let (h_out, w_out) = g.output_size();
     let image = g.channels * g.size.0 * g.size.1;
     for n in 0..g.images {

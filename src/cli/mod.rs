@@ -21,6 +21,7 @@ mod recipe_arguments;
 mod recipes;
 mod report;
 mod summary;
+mod trace;
 mod train;
 
 use crate::{Error, Result};
@@ -51,6 +52,7 @@ enum Command {
     Bench(bench::Arguments),
     Gradcheck(gradcheck::Arguments),
     Gradients(gradients::Arguments),
+    Trace(trace::Arguments),
     Download(download::Arguments),
     Completions(completions::Arguments),
 }
@@ -82,6 +84,7 @@ impl Command {
             Command::Bench(arguments) => bench::run(arguments),
             Command::Gradcheck(arguments) => gradcheck::run(arguments),
             Command::Gradients(arguments) => gradients::run(arguments),
+            Command::Trace(arguments) => trace::run(arguments),
             Command::Download(arguments) => download::run(arguments),
             Command::Completions(arguments) => completions::run(arguments),
         };

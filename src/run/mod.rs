@@ -14,4 +14,5 @@ pub mod onnx;
 pub mod picture;
 pub mod plots;
 pub mod report;
+pub mod trace_file;
 pub mod trained;

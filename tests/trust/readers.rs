@@ -59,11 +59,12 @@ fn changed_files_of_every_kind_are_read_or_refused_in_a_sentence() {
         return;
     };
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let readers: [(&str, Reader); 5] = [
+    let readers: [(&str, Reader); 6] = [
         ("png", targets::png),
         ("archive", targets::archive),
         ("model", targets::model),
         ("recipe", targets::recipe),
+        ("problem", targets::problem),
         ("run_directory", targets::run_directory),
     ];
     for (name, reader) in readers {

@@ -75,6 +75,7 @@ impl Check {
             Check::EqualWeights => problem.weight.fill(1.0),
             _ => {}
         }
+        let rounding = problem.rounding();
         Gradient::ALL.into_iter().find_map(|gradient| {
             let count = problem.array(gradient).len();
             let there = |k: usize| if self == Check::Book { 1.0 + k as f64 } else { 0.0 };
@@ -89,18 +90,23 @@ impl Check {
             if self == Check::Mean {
                 let mean = |sum: f64| sum / count as f64;
                 let (expected, got) = (mean(expected.sum()), mean(got.iter().sum()));
-                return (!agree(expected, got)).then_some(Noticed { gradient, cell: None, expected, got });
+                return (!agree(expected, got, rounding)).then_some(Noticed {
+                    gradient,
+                    cell: None,
+                    expected,
+                    got,
+                });
             }
             let mut cells = expected.zip(got).enumerate();
-            let (k, (expected, got)) = cells.find(|&(_, (expected, got))| !agree(expected, got))?;
+            let (k, (expected, got)) = cells.find(|&(_, (expected, got))| !agree(expected, got, rounding))?;
             Some(Noticed { gradient, cell: Some(k), expected, got })
         })
     }
 }
 
-/// Equal, but for the rounding of numbers that are not integers.
-fn agree(a: f64, b: f64) -> bool {
-    (a - b).abs() <= 1e-9 * (1.0 + a.abs().max(b.abs()))
+/// Equal, but for the rounding of numbers that are not integers: `rounding` is [`Problem::rounding`].
+pub fn agree(a: f64, b: f64, rounding: f64) -> bool {
+    (a - b).abs() <= rounding + 1e-9 * (1.0 + a.abs().max(b.abs()))
 }
 
 impl Problem {

@@ -6,6 +6,6 @@ mod check;
 mod steps;
 mod wrong;
 
-pub use check::{Check, Noticed};
+pub use check::{Check, Noticed, agree};
 pub use steps::{Problem, Steps};
 pub use wrong::{Gradient, Wrong, wrong_backward_passes};

@@ -68,6 +68,20 @@ impl Problem {
         (loss(eps) - loss(-eps)) / (2.0 * eps)
     }
 
+    /// By how much a difference of L may be off where numbers are not integers: L of the absolute numbers, of which
+    /// [`Problem::loss`] may be a small part, times the rounding of a sum of some hundred terms.
+    pub fn rounding(&self) -> f64 {
+        let absolute = |values: &[f64]| values.iter().map(|value| value.abs()).collect();
+        let absolute = Problem {
+            geometry: self.geometry,
+            input: absolute(&self.input),
+            weight: absolute(&self.weight),
+            bias: absolute(&self.bias),
+            grad_output: absolute(&self.grad_output),
+        };
+        1e-14 * absolute.loss()
+    }
+
     /// Adds dx, dw or db to `grad`: those of the kernels, or those of a wrong backward pass.
     pub fn add_gradient(&self, of: Gradient, wrong: Option<&Wrong>, grad: &mut [f64]) {
         if let Some(wrong) = wrong.filter(|wrong| wrong.gradient == of) {

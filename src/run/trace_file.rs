@@ -1,0 +1,14 @@
+//! A convolution to be traced, from a file.
+
+use crate::trace::Given;
+use crate::{Error, Result};
+use std::path::Path;
+
+/// Reads the JSON that `twinglyph trace --json` prints, or what stands below its key `problem`.
+///
+/// # Errors
+/// When the file cannot be read, is no JSON, or has keys or numbers that cannot be used.
+pub fn read(path: &Path, seed: u64) -> Result<Given> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+    Given::from_json(&text, seed).map_err(|said| Error::input(path.display(), said))
+}
