@@ -135,7 +135,7 @@ fn a_drawing_fits_the_terminal_and_marks_padding_and_pixels_that_no_window_sees(
     for line in [
         "(5) is a pixel that no window sees: the stride leaves it over.",
         "columns[(c,u,v), (i,j)] = x[c, 3i + u - 1, 2j + v]",
-        "below and at the right what the stride leaves over, 2 and 1 more.",
+        "below and at the right also what the stride leaves over (2 and 1).",
         "dx: 112 of 112 agree",
     ] {
         assert!(drawn.contains(line), "{line}: {drawn}");
@@ -233,7 +233,8 @@ dx[0,1,2], term by term
    dx[0,1,2]                      = -13
 
    the kernels: -13
-   differences: x[0,1,2] = -2; L = <dy, y> is 19 with -1 and 45 with -3 in its place;
+   differences: L = <dy, y> is 19 where x[0,1,2] is -1,
+   and 45 where it is -3, one step to either side of -2;
    (19 - 45) / 2 = -13. L is linear in x[0,1,2]: no step is too long.
 
    All agree.

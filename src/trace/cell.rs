@@ -1,4 +1,4 @@
-use super::{Trace, count, input_shape, named, output_shape, short, weight_shape};
+use super::{Trace, count, input_shape, long, named, output_shape, weight_shape};
 use serde::Serialize;
 use std::fmt;
 use twinglyph_kernels::Geometry;
@@ -235,13 +235,13 @@ impl fmt::Display for CellSum {
                 term.factors.iter().map(of).collect::<Vec<_>>().join(with)
             };
             let numbers =
-                if term.factors.len() == 1 { String::new() } else { text(|f| short(f.value), " x ") };
-            lines.push([text(|f| f.name.clone(), " "), numbers, short(term.product)]);
+                if term.factors.len() == 1 { String::new() } else { text(|f| long(f.value), " x ") };
+            lines.push([text(|f| f.name.clone(), " "), numbers, long(term.product)]);
         }
         if self.terms.is_empty() {
             writeln!(f, "   no window sees this pixel: there is nothing to add up")?;
         }
-        let sum = short(self.sum);
+        let sum = long(self.sum);
         let widths: [usize; 3] = std::array::from_fn(|i| {
             let least = if i == 2 { sum.len() } else { 0 };
             lines.iter().map(|line| line[i].len()).max().unwrap_or(0).max(least)
@@ -261,20 +261,18 @@ impl fmt::Display for CellSum {
         }
         writeln!(f)?;
         match self.wrong {
-            Some(wrong) => writeln!(f, "   {wrong}: {}", short(self.value))?,
-            None => writeln!(f, "   the kernels: {}", short(self.value))?,
+            Some(wrong) => writeln!(f, "   {wrong}: {}", long(self.value))?,
+            None => writeln!(f, "   the kernels: {}", long(self.value))?,
         }
         if let Some(Difference { name, at, above, below, value }) = &self.difference {
-            let [at, up, down] = [*at, at + 1.0, at - 1.0].map(short);
-            let (l, above, below) = ("L = <dy, y>", short(*above), short(*below));
-            writeln!(
-                f,
-                "   differences: {name} = {at}; {l} is {above} with {up} and {below} with {down} in its place;"
-            )?;
+            let ([at, up, down], [above, below]) =
+                ([*at, at + 1.0, at - 1.0].map(long), [*above, *below].map(long));
+            writeln!(f, "   differences: L = <dy, y> is {above} where {name} is {up},")?;
+            writeln!(f, "   and {below} where it is {down}, one step to either side of {at};")?;
             writeln!(
                 f,
                 "   ({above} - {below}) / 2 = {}. L is linear in {name}: no step is too long.",
-                short(*value)
+                long(*value)
             )?;
         }
         let verdict = if self.agree { "All agree." } else { "They differ." };

@@ -170,7 +170,16 @@ fn short(x: f64) -> String {
     if !(-4..7).contains(&size) {
         return format!("{x:.2e}");
     }
-    let text = format!("{x:.*}", (3 - size).max(0) as usize);
+    trimmed(format!("{x:.*}", (3 - size).max(0) as usize))
+}
+
+/// A number to four places, however large: what a sum is followed by.
+fn long(x: f64) -> String {
+    if x.abs() < 1.0 { short(x) } else { trimmed(format!("{x:.4}")) }
+}
+
+/// Without zeros at the end that say nothing.
+fn trimmed(text: String) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
 }
 
@@ -194,6 +203,7 @@ mod tests {
         ] {
             assert_eq!(short(x), text);
         }
+        assert_eq!((long(-12_345_678.25), long(3.0)), ("-12345678.25".into(), "3".into()));
     }
 
     #[test]

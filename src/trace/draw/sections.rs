@@ -204,18 +204,16 @@ pub(super) fn gather(page: &mut Page, trace: &Trace) {
     let g = &problem.geometry;
     page.part("dx once more: gathered");
     let (rows, width) = dilated_size(g);
-    let between = format!("stride - 1, that is {} and {}", g.stride.0 - 1, g.stride.1 - 1);
-    let around = format!("K - 1, that is {} and {}", g.kernel.0 - 1, g.kernel.1 - 1);
+    let pair = |a: usize, b: usize| format!("({a} and {b})");
+    let between = pair(g.stride.0 - 1, g.stride.1 - 1);
+    let around = pair(g.kernel.0 - 1, g.kernel.1 - 1);
     let (h, w) = padded_size(g);
-    let left_over = ((h - g.kernel.0) % g.stride.0, (w - g.kernel.1) % g.stride.1);
+    let left_over = pair((h - g.kernel.0) % g.stride.0, (w - g.kernel.1) % g.stride.1);
     page.step(
         &format!("dy dilated {}", shape(&[g.filters, rows, width])),
         &[
-            &format!("Zeros between rows and between columns: {between}; around: {around};"),
-            &format!(
-                "below and at the right what the stride leaves over, {} and {} more.",
-                left_over.0, left_over.1
-            ),
+            &format!("Zeros between its rows and columns: stride - 1 {between}; around it: K - 1 {around};"),
+            &format!("below and at the right also what the stride leaves over {left_over}."),
         ],
     );
     let inside = dilate(g, &vec![1.0; problem.grad_output.len()]);
@@ -232,10 +230,13 @@ pub(super) fn gather(page: &mut Page, trace: &Trace) {
     let start =
         |a: &str, p: usize, u: &str| if p == 0 { format!("{a} + {u}") } else { format!("{a} + {p} + {u}") };
     let (row, column) = (start("r", g.padding.0, "u"), start("q", g.padding.1, "v"));
-    page.step(&format!("dx = dilated * turned, stride 1 {}", shape(&input_shape(g).sizes)), &[
-        &format!("dx[c,r,q] = sum of turned[c,o,u,v] dilated[o, {row}, {column}] over o,u,v"),
-        "This is where the flip comes from: who gathers turns the kernel, who scatters, as col2im, does not.",
-    ]);
+    page.step(
+        &format!("dx = dilated * turned, stride 1 {}", shape(&input_shape(g).sizes)),
+        &[
+            &format!("dx[c,r,q] = sum of turned[c,o,u,v] dilated[o, {row}, {column}] over o,u,v"),
+            "Here is the flip: who gathers turns the kernel; col2im, which scatters, does not.",
+        ],
+    );
     let pairs = trace.gathered.iter().zip(&steps.grad_input);
     let different = pairs.filter(|(gathered, scattered)| !trace.agree(**gathered, **scattered)).count();
     if different == 0 {
@@ -255,9 +256,10 @@ pub(super) fn gather(page: &mut Page, trace: &Trace) {
 /// Differences for every cell, and what the usual checks say of a wrong pass.
 pub(super) fn checks(page: &mut Page, trace: &Trace) {
     page.part("Check");
-    page.step("every cell by differences", &[
-        "(L(v + 1) - L(v - 1)) / 2 for each number v of x, w and b. L is linear in each: no step is too long.",
-    ]);
+    page.step(
+        "every cell by differences",
+        &["(L(v + 1) - L(v - 1)) / 2 for each number v of x, w and b. L is linear: no step is too long."],
+    );
     for of in Gradient::ALL {
         let count = trace.gradient(of).len();
         let differ: Vec<usize> = (0..count).filter(|&k| !agrees(trace, of, k)).collect();
