@@ -173,6 +173,15 @@ fn json_can_be_taken_back() {
     write("part.json", &trace["problem"].to_string());
     assert_eq!(again(&["part.json", "--json"]), whole);
     assert_eq!(again(&["part.json"]), said(UNEVEN));
+    // Numbers of all digits come back to the last.
+    let digits = |count: usize| (0..count).map(|k| 999.0 * (1.0 + k as f64).sin()).collect::<Vec<f64>>();
+    let kernel = digits(120).chunks(12).map(<[f64]>::to_vec).collect::<Vec<_>>();
+    write("digits.json", &json!({"input": [vec![digits(20); 12]], "kernel": [[kernel]]}).to_string());
+    let first = again(&["digits.json", "--json"]);
+    let trace: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(flat(&trace["problem"]["kernel"]).0, digits(120));
+    write("digits.json", &first);
+    assert_eq!(again(&["digits.json", "--json"]), first);
     // What is missing is drawn from the seed, as on the command line.
     write("short.json", r#"{"input": [[[1, 2], [3, 4]]], "kernel": [[[[1, -1]]]]}"#);
     let short = said("trace --input 1,2/3,4 --kernel 1,-1/ --seed 3 --json");

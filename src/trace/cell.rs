@@ -126,7 +126,8 @@ impl Trace {
         let term =
             |factors: Vec<Factor>| Term { product: factors.iter().map(|f| f.value).product(), factors };
         let terms: Vec<Term> = factors.into_iter().map(term).collect();
-        let sum = terms.iter().map(|term| term.product).sum();
+        // From 0, since a sum of nothing is -0 otherwise.
+        let sum = terms.iter().fold(0.0, |sum, term| sum + term.product);
         let value = of.map_or(&self.steps.output[..], |of| self.gradient(of))[k];
         let difference = of.map(|of| self.one_difference(of, k, &index));
         let compared = difference.as_ref().map_or(sum, |difference| difference.value);
