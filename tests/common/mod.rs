@@ -1,6 +1,10 @@
 //! What several tests need: the program, and glyphs on disk.
 #![allow(dead_code, reason = "each test uses a part")]
 
+mod browser;
+#[allow(unused_imports, reason = "not every test asks for a browser, or for Python")]
+pub use browser::{open_in_browser, python};
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -88,18 +92,5 @@ pub fn omniglot() -> Option<PathBuf> {
         return Some(folder);
     }
     println!("skipped: no ../shared/omniglot");
-    None
-}
-
-/// The Python that `TWINGLYPH_PYTHON` names, or `python3`; `None` where it lacks a package.
-pub fn python(packages: &str) -> Option<PathBuf> {
-    let python = std::env::var_os("TWINGLYPH_PYTHON").map_or("python3".into(), PathBuf::from);
-    // Keras looks for its engine when it is imported.
-    let import = format!("import {packages}");
-    let found = Command::new(&python).env("KERAS_BACKEND", "torch").args(["-c", &import]).output();
-    if found.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    eprintln!("skipped: {} has no {packages}", python.display());
     None
 }

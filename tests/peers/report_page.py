@@ -7,20 +7,12 @@ every plot there and of some size, a pointer on a dot and the arrow keys show it
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
-BROWSERS = ["/usr/bin/chromium", "/usr/bin/google-chrome"]
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
+from browser import Watched, chromium
 
 
 def check(browser, run, width, scheme, screenshots):
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page = context.new_page()
-    complaints, requests = [], []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
+    watched = Watched(browser, width, scheme)
+    page = watched.page
     page.goto((run / "report.html").resolve().as_uri())
     if screenshots:
         page.screenshot(path=screenshots / f"{width}-{scheme}.png", full_page=True)
@@ -78,22 +70,17 @@ def check(browser, run, width, scheme, screenshots):
         assert key.get_attribute("aria-pressed") == "false"
     page.locator("summary").last.click()
     assert page.locator("pre").is_visible()
-    assert not complaints, complaints
-    assert all(url.startswith("data:") for url in requests[1:]), requests
     print(f"{width} pixels, {scheme}: {len(plots)} plots, words of {smallest:.1f} pixels and more")
-    context.close()
+    watched.close()
 
 
 def main():
     run = Path(sys.argv[1])
     screenshots = Path(sys.argv[2]) if len(sys.argv) > 2 else None
-    executable = next(path for path in BROWSERS if Path(path).exists())
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=QUIET)
+    with chromium() as browser:
         for width in (1280, 390):
             for scheme in ("light", "dark"):
                 check(browser, run, width, scheme, screenshots)
-        browser.close()
 
 
 main()
