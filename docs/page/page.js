@@ -251,7 +251,7 @@ document.addEventListener("click", e => { const td = cellUnder(e); if (td) { loo
 document.addEventListener("focusin", e => { const td = cellUnder(e); if (td) look(td.dataset.a, +td.dataset.k); });
 document.addEventListener("keydown", e => {
   const td = cellUnder(e);
-  if (!td) return;
+  if (!td || e.target.tagName === "INPUT") return;
   if (e.key === "Enter" && asked) { e.preventDefault(); $("guess").focus({ preventScroll: true }); return; }
   const row = td.parentNode, cells = [...row.querySelectorAll("td")], rows = [...row.parentNode.children], n = cells.indexOf(td), r = rows.indexOf(row);
   const to = { ArrowLeft: cells[n - 1], ArrowRight: cells[n + 1], ArrowUp: rows[r - 1]?.querySelectorAll("td")[n], ArrowDown: rows[r + 1]?.querySelectorAll("td")[n],

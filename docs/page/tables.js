@@ -23,6 +23,6 @@ function editor(name, title, count, rows, columns, values) {
   return range(count).map(plane => `<div class="scroll"><table><caption>${title.replace("[]", `[${plane}]`)}</caption><tbody>${range(rows).map(r =>
     `<tr>${range(columns).map(q => {
       const k = (plane * rows + r) * columns + q;
-      return `<td><input inputmode="decimal" autocomplete="off" data-edit="${name}" data-k="${k}" value="${values[k]}" aria-label="${title.replace("[]", `[${plane}]`)} row ${r} column ${q}"></td>`;
+      return `<td data-a="${{ k: "w" }[name] ?? name}" data-k="${k}"><input inputmode="decimal" autocomplete="off" data-edit="${name}" data-k="${k}" value="${values[k]}" aria-label="${title.replace("[]", `[${plane}]`)} row ${r} column ${q}"></td>`;
     }).join("")}</tr>`).join("")}</tbody></table></div>`).join("");
 }

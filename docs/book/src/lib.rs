@@ -10,9 +10,11 @@
 //! {{#run COMMAND}}                   the command, and its output from generated/
 //! ```
 //!
-//! Code blocks marked `rust` are tests of this crate; those marked `rust,item` hold items and nothing else.
+//! Code blocks marked `rust` are tests of this crate; those marked `rust,ignore` hold items and nothing else.
 
 mod build;
+#[cfg(doctest)]
+mod doctests;
 mod draw;
 mod expand;
 mod item;
@@ -60,36 +62,51 @@ pub fn generate(paths: &Paths) -> Result<BTreeMap<PathBuf, String>> {
         files.insert(paths.book.join(format!("figures/{name}.svg")), svg);
     }
     files.insert(paths.book.join("generated/zoo.md"), zoo::table());
+    let program = program(paths)?;
     for chapter in chapters(paths)? {
         for command in commands(&read(&paths.book.join("chapters").join(&chapter))?) {
             let output = paths.book.join("generated").join(output_name(&command));
-            files.insert(output, run(paths, &command).map_err(|said| format!("{chapter}: {said}"))?);
+            files.insert(output, run(&program, &command).map_err(|said| format!("{chapter}: {said}"))?);
         }
     }
     Ok(files)
 }
 
 /// What `twinglyph ...` prints.
-fn run(paths: &Paths, command: &str) -> Result<String> {
+fn run(program: &Path, command: &str) -> Result<String> {
     let arguments = words(command);
     let Some(("twinglyph", arguments)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest))
     else {
         return Err(format!("{command}: expected a command of twinglyph"));
     };
-    let output = Command::new(std::env::var("CARGO").unwrap_or("cargo".into()))
-        .args(["run", "--release", "--quiet", "-p", "twinglyph", "--bin", "twinglyph", "--"])
-        .args(arguments)
-        .current_dir(&paths.root)
-        .output()
-        .map_err(|error| format!("{command}: {error}"))?;
+    let output =
+        Command::new(program).args(arguments).output().map_err(|error| format!("{command}: {error}"))?;
     if !output.status.success() {
         return Err(format!("{command}: {}", String::from_utf8_lossy(&output.stderr).trim()));
     }
     String::from_utf8(output.stdout).map_err(|error| format!("{command}: {error}"))
 }
 
+/// Builds the program `twinglyph` and says where it is.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn program(paths: &Paths) -> Result<PathBuf> {
+    let output = Command::new(std::env::var("CARGO").unwrap_or("cargo".into()))
+        .args(["build", "--release", "-p", "twinglyph", "--bin", "twinglyph", "--message-format=json"])
+        .current_dir(&paths.root)
+        .output()
+        .map_err(|error| format!("cargo: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let path = said.rsplit_once("\"executable\":\"").and_then(|(_, rest)| rest.split_once('"'));
+    match path {
+        Some((path, _)) if output.status.success() => Ok(path.into()),
+        _ => Err(format!("twinglyph cannot be built: {}", String::from_utf8_lossy(&output.stderr).trim())),
+    }
+}
+
 /// The words of a command; double quotes keep some together.
-fn words(command: &str) -> Vec<String> {
+pub fn words(command: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (k, part) in command.split('"').enumerate() {
         match k % 2 {

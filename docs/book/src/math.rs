@@ -54,6 +54,10 @@ fn mathml(latex: &str, display_mode: DisplayMode) -> Result<String> {
     push_mathml(&mut math, events.into_iter(), config).map_err(|error| format!("{latex}: {error}"))?;
     // On one line, so that Markdown takes it for one piece of HTML; and nothing in it for emphasis.
     let math = math.replace('\n', " ").replace('_', "&#95;").replace('*', "&#42;").replace('|', "&#124;");
+    // Few systems have a font whose brackets grow with a matrix: book.css draws them.
+    let math = math
+        .replace("<mo stretchy=\"true\">(</mo><mtable class=\"menv-arraylike\">", "<mtable class=\"matrix\">")
+        .replace("</mtable><mo stretchy=\"true\">)</mo>", "</mtable>");
     Ok(match display_mode {
         DisplayMode::Block => format!("<div class=\"formula\">{math}</div>"),
         DisplayMode::Inline => math,

@@ -11,7 +11,7 @@ pub fn table() -> String {
     out += &format!("\n|---|{}\n", ":-:|".repeat(Check::ALL.len()));
     let mut missed = [0; Check::ALL.len()];
     for wrong in &wrongs {
-        write!(out, "| `{}`: {} |", wrong.name, wrong.what).expect("memory");
+        write!(out, "| {}: {} |", wrong.gradient.symbol(), wrong.what).expect("memory");
         for (check, missed) in Check::ALL.iter().zip(&mut missed) {
             let noticed = check.run(&problem, Some(wrong)).is_some();
             *missed += usize::from(!noticed);

@@ -35,7 +35,7 @@ fn numbers(values: &[f64]) -> Vec<(String, Look)> {
 
 /// W and its transpose, each weight in a colour of its own.
 pub fn matrix() -> String {
-    let mut canvas = Canvas::new(560, 230);
+    let mut canvas = Canvas::new(640, 230);
     let cell = |i: usize, r: usize| match r.checked_sub(i).filter(|u| *u < KERNEL.len()) {
         Some(u) => (format!("w<tspan dy=\"4\" font-size=\"10\">{u}</tspan>"), Look::Colour(u)),
         None => ("0".into(), Look::Filled),
@@ -44,9 +44,9 @@ pub fn matrix() -> String {
     let down: Vec<_> = (0..5).flat_map(|r| (0..3).map(move |i| cell(i, r))).collect();
     canvas.text(30 + 5 * CELL / 2, 25, "bold", "W: a row is the kernel");
     canvas.grid(30, 45, ROW.len(), &across);
-    canvas.text(330 + 3 * CELL / 2, 25, "bold", "its transpose: a row is the kernel turned");
-    canvas.grid(330, 45, 3, &down);
-    canvas.frame(330, 45 + 2 * CELL, 3, 1);
+    canvas.text(430 + 3 * CELL / 2, 25, "bold", "its transpose: a row is the kernel turned");
+    canvas.grid(430, 45, 3, &down);
+    canvas.frame(430, 45 + 2 * CELL, 3, 1);
     canvas.finish("A matrix of three rows and five columns with the kernel w0 w1 w2 moving right, and its transpose, whose middle row is w2 w1 w0")
 }
 
