@@ -60,6 +60,7 @@ fn flat(value: &Value) -> (Vec<f64>, Vec<usize>) {
 fn without_arguments_an_example_is_drawn() {
     assert_eq!(said("trace"), include_str!("trace/plain.txt"));
     assert_eq!(said("trace --input 4x4 --kernel 3x3 --stride 1 --padding 0x0 --seed 1"), said("trace"));
+    assert_eq!(said("trace --input 4 4 --kernel 3 3 --stride 1 1 --padding 0 0 --seed 1"), said("trace"));
     assert_ne!(said("trace --seed 2"), said("trace"));
 }
 

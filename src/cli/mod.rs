@@ -94,7 +94,7 @@ impl Command {
 
 /// Runs the program; 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(trace::join_sizes(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no failure; a closed pipe is none either.

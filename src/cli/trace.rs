@@ -4,11 +4,12 @@ use super::output::{print, print_json};
 use crate::run::trace_file;
 use crate::trace::{COMPUTED, CellSum, Given, Matrix, Pair, Rows, Trace, Zoo, find_wrong};
 use crate::{Error, Result};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Show a convolution forward and back, step by step, with numbers of your own.
 ///
-/// Rows of numbers are written 1,2,3/4,5,6 or "1 2 3; 4 5 6", the planes of several channels and filters one below the
+/// Sizes are written 5x4 or 5 4, rows of numbers 1,2,3/4,5,6 or "1 2 3; 4 5 6", the planes of several channels and filters one below the
 /// other; what is not given is filled with small integers. For one image.
 ///
 /// Example: twinglyph trace --input 1,2,3,4/5,6,7,8/9,1,2,3 --kernel 1,-1/0,2 --stride 1x2 --padding 1x0
@@ -56,6 +57,28 @@ pub(super) struct Arguments {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// `trace --input 5 4` as `trace --input 5x4`. An option that takes a second word would take the next flag for one, since
+/// numbers may begin with a minus.
+pub(super) fn join_sizes(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let size = |word: &OsString| word.to_str().is_some_and(|word| word.parse::<usize>().is_ok());
+    let mut joined: Vec<OsString> = arguments.collect();
+    if joined.get(1).is_none_or(|command| command != "trace") {
+        return joined;
+    }
+    let mut k = 2;
+    while k < joined.len() {
+        let takes_two =
+            ["--input", "--kernel", "--stride", "--padding"].iter().any(|flag| joined[k] == *flag);
+        if takes_two && joined.len() > k + 2 && size(&joined[k + 1]) && size(&joined[k + 2]) {
+            let second = joined.remove(k + 2);
+            joined[k + 1].push("x");
+            joined[k + 1].push(second);
+        }
+        k += 1;
+    }
+    joined
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
