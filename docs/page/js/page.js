@@ -161,6 +161,16 @@ const listen = () => {
     showChoices();
     save();
   });
+  // The address holds the reader's choices, so links within the page leave it alone.
+  for (const link of document.querySelectorAll("nav a")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      const heading = $(`${link.hash.slice(1)}-title`);
+      heading.tabIndex = -1;
+      heading.focus({ preventScroll: true });
+      heading.scrollIntoView();
+    });
+  }
   addEventListener("hashchange", open);
 };
 

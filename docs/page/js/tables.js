@@ -17,13 +17,13 @@ const HUES = {
   pixel: "x", padded: "x", column: "x", weight: "w", turned: "w", bias: "b", output: "y", dilated: "y",
 };
 
-/** A cell of a table; one that can be edited holds a field. */
-const cellOf = (array, k, editable) => {
+/** A cell of a table; one that can be edited holds a field, of this name. */
+const cellOf = (array, k, field) => {
   const td = el("td", { className: `cell ${HUES[SHAPES[array]]}` });
   td.dataset.array = array;
   td.dataset.k = k;
   td.role = "gridcell";
-  if (editable) td.append(el("input", { type: "text", autocomplete: "off", spellcheck: false, tabIndex: -1 }));
+  if (field) td.append(el("input", { type: "text", autocomplete: "off", spellcheck: false, tabIndex: -1, ariaLabel: field }));
   else td.tabIndex = -1;
   const key = `${array}.${k}`;
   if (!registry.has(key)) registry.set(key, []);
@@ -46,12 +46,12 @@ const count = (n) => Array.from({ length: n }, (_, i) => i);
  * A plane of rows x columns. `cell(r, q)` gives [array, k], or null where there is nothing; `from` are the first row's and
  * column's numbers, or `heads` their names.
  */
-const plane = ({ caption, label, rows, columns, cell, from = [0, 0], heads, editable = () => false }) => {
+const plane = (g, { caption, label, rows, columns, cell, from = [0, 0], heads, editable = () => false }) => {
   const names = heads ?? [count(rows).map((r) => shown(r + from[0])), count(columns).map((q) => shown(q + from[1]))];
   const first = el("tr", {}, el("td", { className: "corner" }), ...names[1].map((name) => head(name, "col")));
   const body = count(rows).map((r) => el("tr", {}, head(names[0][r], "row"), ...count(columns).map((q) => {
     const at = cell(r, q);
-    return at ? cellOf(at[0], at[1], editable(r, q)) : el("td", { className: "cell void" });
+    return at ? cellOf(at[0], at[1], editable(r, q) && nameOf(g, ...at)) : el("td", { className: "cell void" });
   })));
   return grid(caption, label, [first, ...body]);
 };
@@ -65,26 +65,26 @@ const framed = (g, array, name, { editable = false, frame } = {}) => count(g.C).
     if (inside(r, q) && array) return [array, pixel(r, q)];
     return frame ? [frame, flat([g.C, g.RP, g.WP], [c, r, q])] : null;
   };
-  const table = plane({ caption: channelled(name, c, g.C), rows: g.RP, columns: g.WP, from: [-g.PH, -g.PW], cell,
+  const table = plane(g, { caption: channelled(name, c, g.C), rows: g.RP, columns: g.WP, from: [-g.PH, -g.PW], cell,
     editable: (r, q) => editable && inside(r, q) });
   [...table.querySelectorAll("tr")].slice(1).forEach((tr, r) => [...tr.querySelectorAll("td")].forEach((td, q) => {
     td.classList.toggle("padding", !inside(r, q));
   }));
   return table;
 });
-const pixels = (g, array, name) => count(g.C).map((c) => plane({
+const pixels = (g, array, name) => count(g.C).map((c) => plane(g, {
   caption: channelled(name, c, g.C), rows: g.H, columns: g.W, cell: (r, q) => [array, flat([g.C, g.H, g.W], [c, r, q])],
 }));
 const kernelName = (g, name, o, c) => (g.F * g.C === 1 ? name : `${name}[${o},${c}]`);
-const kernels = (g, array, name, editable = false) => count(g.F).flatMap((o) => count(g.C).map((c) => plane({
+const kernels = (g, array, name, editable = false) => count(g.F).flatMap((o) => count(g.C).map((c) => plane(g, {
   caption: kernelName(g, name, o, c), rows: g.KH, columns: g.KW, editable: () => editable,
   cell: (u, v) => [array, flat([g.F, g.C, g.KH, g.KW], [o, c, u, v])],
 })));
-const outputs = (g, array, name, editable = false) => count(g.F).map((o) => plane({
+const outputs = (g, array, name, editable = false) => count(g.F).map((o) => plane(g, {
   caption: channelled(name, o, g.F, "filter"), rows: g.HO, columns: g.WO, editable: () => editable,
   cell: (i, j) => [array, flat([g.F, g.HO, g.WO], [o, i, j])],
 }));
-const biases = (g, array, name, editable = false) => [plane({
+const biases = (g, array, name, editable = false) => [plane(g, {
   caption: name, rows: 1, columns: g.F, cell: (_, o) => [array, o], heads: [[""], count(g.F).map((o) => (g.F > 1 ? `o=${o}` : ""))],
   editable: () => editable,
 })];
@@ -118,7 +118,7 @@ const patches = (g, o) => {
   const items = count(positions).map((at) => {
     const window = `${Math.floor(at / g.WO)},${at % g.WO}`;
     const dy = el("tr", {}, el("td", { className: "corner" }), cellOf("dy", o * positions + at), el("td", { className: "times" }, "×"));
-    const rows = count(g.C).flatMap((c) => count(g.KH).map((u) => el("tr", { className: u === 0 ? "top" : "" },
+    const rows = count(g.C).flatMap((c) => count(g.KH).map((u) => el("tr", { className: u === 0 ? "channel" : "" },
       el("td", { className: "corner" }),
       ...count(g.KW).map((v) => cellOf("columns", ((c * g.KH + u) * g.KW + v) * positions + at)))));
     return el("div", { className: "patch" }, grid(`${at ? "+ " : ""}dy × patch ${window}`, "", [dy, ...rows]));
@@ -133,39 +133,40 @@ const dilatedTables = (g) => count(g.F).map((o) => {
       const n = (at - kernel + 1) / stride;
       return Number.isInteger(n) && n >= 0 && n < out ? `${letter}=${n}` : "·";
     }));
-  return plane({ caption: channelled("dy, dilated", o, g.F, "filter"), rows: g.RD, columns: g.WD, heads,
+  return plane(g, { caption: channelled("dy, dilated", o, g.F, "filter"), rows: g.RD, columns: g.WD, heads,
     cell: (r, q) => ["dilated", flat([g.F, g.RD, g.WD], [o, r, q])] });
 });
-const turnedTables = (g) => count(g.C).flatMap((c) => count(g.F).map((o) => plane({
+const turnedTables = (g) => count(g.C).flatMap((c) => count(g.F).map((o) => plane(g, {
   caption: g.F * g.C === 1 ? "w, turned" : `w[${o},${c}], turned`, rows: g.KH, columns: g.KW,
   cell: (u, v) => ["turned", flat([g.C, g.F, g.KH, g.KW], [c, o, u, v])],
 })));
 
-const sign = (text) => el("span", { className: "sign", ariaHidden: "true" }, text);
 const group = (...tables) => el("div", { className: "group" }, ...tables);
+/** A sign of the equation; it stays with the tables behind it. */
+const after = (sign, ...tables) =>
+  el("div", { className: "term" }, el("span", { className: "sign", ariaHidden: "true" }, sign), group(...tables));
 const fill = (id, ...children) => document.getElementById(id).replaceChildren(...children);
 
 /** All panels, for new sizes. */
 const buildPanels = (g) => {
   registry = new Map();
-  fill("forward-tables", group(...framed(g, "x", "x, padded: yours to edit", { editable: true, frame: "padded" })), sign("∗"),
-    group(...kernels(g, "w", "w", true)), sign("+"), group(...biases(g, "b", "b", true)), sign("="), group(...outputs(g, "y", "y")));
+  fill("forward-tables", group(...framed(g, "x", "x, padded", { editable: true, frame: "padded" })),
+    after("∗", ...kernels(g, "w", "w", true)), after("+", ...biases(g, "b", "b", true)), after("=", ...outputs(g, "y", "y")));
   fill("columns-tables", matrix(g, { array: "columns", caption: "im2col(x): a window a column", below: "y", corner: "pixel under" }));
-  fill("upstream-tables", group(...outputs(g, "dy", "dy: yours to edit", true)), sign("sum →"), group(...biases(g, "db", "db")));
-  fill("weight-tables", ...count(g.F).map((o) => el("div", { className: "filter" },
-    patches(g, o), el("div", { className: "row" },
-      sign("="), group(...kernels(g, "dw", "dw").slice(o * g.C, (o + 1) * g.C)),
-      group(...kernels(g, "dw-so-far", "so far").slice(o * g.C, (o + 1) * g.C))))));
+  fill("upstream-tables", group(...outputs(g, "dy", "dy", true)), after("summed:", ...biases(g, "db", "db"), ...biases(g, "db-so-far", "so far")));
+  const ofFilter = (tables, o) => tables.slice(o * g.C, (o + 1) * g.C);
+  fill("weight-tables", ...count(g.F).map((o) => el("div", { className: "filter" }, patches(g, o),
+    after("=", ...ofFilter(kernels(g, "dw", "dw"), o), ...ofFilter(kernels(g, "dw-so-far", "so far"), o)))));
   fill("dcolumns-tables", matrix(g, { array: "dcolumns", caption: "dcolumns = wᵀ dy", above: "dy", corner: "weight, window" }));
-  fill("scatter-tables", group(...framed(g, "", "this window's share", { frame: "stamp" })), sign("added:"),
-    group(...framed(g, "dx-so-far", "dx so far")), sign("in the end:"), group(...framed(g, "dx", "dx")),
-    group(...framed(g, "overlaps", "windows that see it")));
-  fill("gather-tables", group(...dilatedTables(g)), sign("∗"), group(...turnedTables(g)), sign("="), group(...framed(g, "dx", "dx")));
+  fill("scatter-tables", group(...framed(g, "", "this window’s share", { frame: "stamp" })),
+    group(...framed(g, "dx-so-far", "dx so far, this share added")), group(...framed(g, "dx", "dx, all windows")),
+    group(...framed(g, "overlaps", "how many windows see it")));
+  fill("gather-tables", group(...dilatedTables(g)), after("∗", ...turnedTables(g)), after("=", ...framed(g, "dx", "dx")));
 };
 
 /** The tables of section 7, for the gradient that is looked at. */
 const buildClaims = (g, gradient) => {
   for (const key of registry.keys()) if (/-(claimed|difference)\./.test(key)) registry.delete(key);
-  fill("claims-tables", group(...gradientTables(g, gradient, `${gradient}-claimed`, `${gradient}, this code`)), sign("?="),
-    group(...gradientTables(g, gradient, `${gradient}-difference`, "differences")));
+  fill("claims-tables", group(...gradientTables(g, gradient, `${gradient}-claimed`, `${gradient}, this code`)),
+    after("?=", ...gradientTables(g, gradient, `${gradient}-difference`, "differences")));
 };

@@ -12,7 +12,7 @@ const noticedBy = (check, wrong) => {
 };
 
 const verdict = (check, noticed) => {
-  if (!noticed) return "lets it through";
+  if (!noticed) return state.wrong ? "lets it through" : "agrees";
   const own = OWN_NUMBERS.includes(engine.checks[check]);
   const mean = noticed.cell < 0;
   const cell = mean ? `the mean of ${noticed.gradient}` : own ? `${noticed.gradient}, number ${noticed.cell} of its case,` : nameOf(g, noticed.gradient, noticed.cell);
@@ -25,11 +25,11 @@ const showTrust = () => {
   const off = chosen ? values(`${chosen.gradient}-claimed`).filter((claim, k) => !same(claim, values(chosen.gradient)[k])).length : 0;
   const hide = state.predict && chosen?.gradient === state.walk;
   $("wrong-said").textContent = !chosen
-    ? "The engine's own backward pass. Turn on a mistake that people make."
-    : hide ? `${chosen.what}.`
+    ? "The engine’s own backward pass. Turn on a mistake that people make."
+    : hide ? `${chosen.name}, ${chosen.what}.`
     : off === 0
-      ? `${chosen.what}: at these sizes and numbers it is right in every cell of ${chosen.gradient}. A test of only such cases would pass it.`
-      : `${chosen.what}: ${off} of ${values(chosen.gradient).length} numbers of ${chosen.gradient} are wrong.`;
+      ? `${chosen.name}, ${chosen.what}: at these sizes and numbers it is right in every cell of ${chosen.gradient}. A test of only such cases would pass it.`
+      : `${chosen.name}, ${chosen.what}: ${off} of ${values(chosen.gradient).length} numbers of ${chosen.gradient} are wrong.`;
   fill("checks", ...engine.checks.map((name, check) => {
     const noticed = noticedBy(check, wrong);
     const row = el("tr", { className: noticed ? "notices" : "" }, el("th", { scope: "row" }, name),
@@ -82,12 +82,12 @@ const buildTrust = () => {
   const option = (value, text) => el("option", { value }, text);
   const groups = GRADIENTS.map((gradient) => el("optgroup", { label: gradient },
     ...engine.wrongs.filter((wrong) => wrong.gradient === gradient).map((wrong) => option(wrong.name, `${wrong.name}: ${wrong.what}`))));
-  $("wrong").append(option("", "none: the engine's own"), ...groups);
+  $("wrong").append(option("", "none: the engine’s own"), ...groups);
   $("wrong").addEventListener("change", () => turnOn($("wrong").value));
   $("eps").addEventListener("change", () => {
     state.eps = Number($("eps").value);
     compute();
   });
   for (const radio of document.getElementsByName("look")) radio.addEventListener("change", () => lookAt(radio.value));
-  $("zoo").addEventListener("toggle", () => $("zoo").open && showZoo());
+  $("zoo").addEventListener("toggle", () => ($("zoo").open ? showZoo() : fill("zoo-table")));
 };

@@ -35,17 +35,19 @@ const paint = () => {
     const [k, value] = [Number(index), values(array)[index]];
     const hide = covered(array, k);
     const off = array.endsWith("-claimed") && !hide && !same(value, values(base(array))[k]);
+    const text = hide ? "?" : value === null ? "" : shown(value);
     for (const td of cells) {
       const input = td.querySelector("input");
       td.dataset.value = hide || value === null ? "" : value;
       td.classList.toggle("covered", hide);
       td.classList.toggle("off", off);
-      if (!input) td.textContent = hide ? "?" : value === null ? "" : shown(value);
-      else {
-        input.setAttribute("aria-label", nameOf(g, array, k));
-        if (input !== document.activeElement || parseNumber(input.value) !== value) input.value = String(value).replace("-", "−");
-        input.removeAttribute("aria-invalid");
+      if (!input) {
+        if (td.textContent !== text) td.textContent = text;
+        continue;
       }
+      // What is being typed stays as it is typed.
+      if (input !== document.activeElement || parseNumber(input.value) !== value) input.value = String(value).replace("-", "−");
+      input.removeAttribute("aria-invalid");
     }
   }
 };
