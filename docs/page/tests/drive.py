@@ -258,7 +258,7 @@ def controls_work(browser, path, width, scheme, screenshots):
     page.locator("#back").click()
     assert chosen() == "y.0"
     page.locator("#play").click()
-    page.wait_for_function("document.getElementById('sum').dataset.cell === 'y.2'")
+    page.wait_for_selector('#sum[data-cell="y.2"]')
     page.locator("#play").click()
     assert text("#play") == "Play"
     for button, walk in (("y", "y"), ("db", "db"), ("dw", "dw"), ("dcolumns", "dcolumns"), ("dy", "dy"), ("dx", "dx")):
@@ -385,16 +385,18 @@ def predict_first(page, text, cell, chosen):
     page.locator("#guess-number").fill("many")
     page.locator("#guess button[type=submit]").click()
     assert text("#guess-said") == "Expected a number."
-    page.locator("#guess-number").fill("0")
+    # The turned kernel would give 3.
+    page.locator("#guess-number").fill("3")
     page.keyboard.press("Enter")
-    assert text("#guess-said") == "Right: 0. (1 of 1 right)" and cell("dx", 0).inner_text() == "0" and cell("dx", 1).inner_text() == "?"
-    # On to dx[1,0] = 1: the turned kernel would give 0 here, dx[0,1] = -2 takes one of its own.
+    said = text("#guess-said")
+    assert said.startswith("You said 3; it is 0.") and "dx-flipped" in said and "(0 of 1 right)" in said, said
+    assert cell("dx", 0).inner_text() == "0" and cell("dx", 1).inner_text() == "?"
+    # On to the next, and its number at once.
     page.keyboard.press("Enter")
     assert chosen() == "dx.1" and page.evaluate("document.activeElement.id") == "guess-number"
-    page.locator("#guess-number").fill("2")
+    page.keyboard.type("-2")
     page.keyboard.press("Enter")
-    assert text("#guess-said").startswith("You said 2; it is −2.") and "(1 of 2 right)" in text("#guess-said"), text("#guess-said")
-    assert "dx-flipped" in text("#guess-said"), text("#guess-said")
+    assert text("#guess-said") == "Right: −2. (1 of 2 right)"
     page.locator("#step").click()
     page.locator("#give-up").click()
     assert cell("dx", 2).inner_text() == "0" and page.locator("#guess").is_hidden()
