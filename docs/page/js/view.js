@@ -144,7 +144,7 @@ const compute = () => {
     : "Every pixel of x is under some window.";
   $("sizes-said").textContent = `y is ${g.HO} × ${g.WO}: (${g.H} + 2·${g.PH} − ${g.KH}) / ${g.SH} + 1 down, ` +
     `(${g.W} + 2·${g.PW} − ${g.KW}) / ${g.SW} + 1 across, rounded down.`;
-  $("loss").textContent = shown(values("y").reduce((sum, y, k) => sum + y * values("dy")[k], 0));
+  $("loss").textContent = shown(engine.loss("db", 0, 0));
   $("window").textContent = `(${Math.floor(state.window / g.WO)},${state.window % g.WO})`;
   $("windows").textContent = `${state.window + 1} of ${g.HO * g.WO}`;
   showTrust();

@@ -110,7 +110,10 @@ const buildWalk = () => {
     step(-1);
   });
   $("play").addEventListener("click", play);
-  $("walk").addEventListener("change", () => startWalk($("walk").value));
+  $("walk").addEventListener("change", () => {
+    startWalk($("walk").value);
+    document.querySelector(`button[data-walk=${state.walk}]`).closest("section").scrollIntoView();
+  });
   for (const button of document.querySelectorAll("button[data-walk]")) {
     button.addEventListener("click", () => startWalk(button.dataset.walk));
   }

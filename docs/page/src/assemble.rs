@@ -53,8 +53,7 @@ pub struct Module {
 pub fn compile() -> Result<Module, String> {
     let compiler = said(Command::new("rustc").arg("-V"))?;
     let compiler = compiler.split(" (").next().unwrap_or_default().trim().to_string();
-    let libraries =
-        said(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]))?;
+    let libraries = said(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]))?;
     if !Path::new(libraries.trim()).is_dir() {
         return Err(format!("the compiler cannot build for {TARGET}, expected: rustup target add {TARGET}"));
     }
@@ -106,7 +105,8 @@ pub fn page(module: &Module) -> String {
 /// # Errors
 /// There is none that could be read.
 pub fn module_of(page: &str) -> Result<Module, String> {
-    let none = || "docs/convolution.html: has no module, expected one as cargo run -p convolution-page writes it";
+    let none =
+        || "docs/convolution.html: has no module, expected one as cargo run -p convolution-page writes it";
     let rest = page.split_once(MODULE[0]).ok_or_else(none)?.1;
     let (compiler, rest) = rest.split_once("\">").ok_or_else(none)?;
     let packed = STANDARD.decode(rest.split_once(MODULE[1]).ok_or_else(none)?.0).map_err(|_| none())?;

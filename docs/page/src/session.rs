@@ -248,3 +248,44 @@ impl Session {
         self.wrongs.get(usize::try_from(wrong).ok()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZES: [u32; 10] = [1, 1, 6, 5, 3, 3, 2, 2, 0, 1];
+
+    #[test]
+    fn sizes_that_do_not_fit_are_refused_and_all_stays() {
+        let mut session = Session::default();
+        assert!(session.resize(SIZES));
+        let before = session.array(Array::Dilated as u32).to_vec();
+        let mut said = |at: usize, size: u32| {
+            let mut sizes = SIZES;
+            sizes[at] = size;
+            assert!(!session.resize(sizes));
+            session.text.clone()
+        };
+        assert_eq!(said(0, 0), "input channels: 0, expected 1 to 3");
+        assert_eq!(said(6, u32::MAX), format!("stride down: {}, expected 1 to 4", u32::MAX));
+        assert_eq!(said(2, 2), "a kernel of 3 x 3 does not fit an image of 2 x 7 (padding included)");
+        let most = session.resize([3, 1, 10, 10, 3, 3, 1, 1, 1, 1]);
+        assert!(!most && session.text == "the im2col matrix would have 2700 cells, expected at most 1500");
+        assert_eq!(session.array(Array::Dilated as u32), before);
+    }
+
+    #[test]
+    fn whatever_is_asked_for_is_answered() {
+        let mut session = Session::default();
+        assert!(session.resize(SIZES));
+        session.put(9, 0, 1.0);
+        session.put(0, 999, 1.0);
+        session.put(0, 0, f64::NAN);
+        session.run(usize::MAX, i32::MAX, 0.0);
+        session.run(0, i32::MIN, f64::INFINITY);
+        assert!(session.array(999).is_empty());
+        assert!(session.loss(9, 999, 1.0).is_nan() && session.claim(-5, 9, 999).is_nan());
+        assert!(!session.check(999, 0) && !session.name_check(999) && !session.name_wrong(-1));
+        assert!(session.name_wrong(0) && session.text.starts_with("dx-flipped\tdx\t"));
+    }
+}

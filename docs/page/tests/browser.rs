@@ -121,7 +121,7 @@ fn setting(seed: usize, rng: &mut ChaCha8Rng) -> Value {
     let g = geometry(rng);
     let problem = Problem::numbered(g, seed as u64);
     let wrongs = wrong_backward_passes();
-    let wrong = (seed % 3 != 0).then(|| &wrongs[rng.next_u32() as usize % wrongs.len()]);
+    let wrong = (!seed.is_multiple_of(3)).then(|| &wrongs[rng.next_u32() as usize % wrongs.len()]);
     let window = rng.next_u32() as usize % (g.output_size().0 * g.output_size().1);
     // All mistakes against all checks take a while.
     let zoo = seed.is_multiple_of(10).then(|| {

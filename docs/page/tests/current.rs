@@ -26,7 +26,9 @@ fn the_module_in_the_page_is_what_the_kernels_compile_to() {
     };
     if compiled.compiler != committed.compiler {
         let (here, there) = (compiled.compiler, committed.compiler);
-        return eprintln!("skipped: {here} here, {there} in the page; the browser's test compares what it computes");
+        return eprintln!(
+            "skipped: {here} here, {there} in the page; the browser's test compares what it computes"
+        );
     }
     let same = compiled.bytes == committed.bytes;
     assert!(same, "the module in docs/convolution.html is not of these sources: {AGAIN}");
