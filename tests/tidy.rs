@@ -108,7 +108,7 @@ fn only_cli_knows_clap_and_only_run_and_data_touch_the_disk() {
 
 #[test]
 fn no_file_is_longer_than_a_reader_likes() {
-    for folder in ["src", "kernels", "tests", "benches"] {
+    for folder in ["src", "kernels", "tests", "benches", "docs/page"] {
         if !root().join(folder).is_dir() {
             continue;
         }
@@ -125,6 +125,11 @@ fn unsafe_code_is_in_the_kernels_alone_and_every_block_says_why_it_is_sound() {
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         for line in code.filter(|line| line.contains("unsafe")) {
             assert!(line.contains("forbid(unsafe_code)"), "{}: {line}", path.display());
+        }
+    }
+    for (path, text) in rust_files("docs/page") {
+        for line in text.lines().filter(|line| line.contains("unsafe")) {
+            assert!(line.contains("#[unsafe(no_mangle)]"), "{}: {line}", path.display());
         }
     }
     let (mut blocks, mut functions, mut reasons) = (0, 0, 0);
