@@ -21,6 +21,9 @@ impl<const D: usize> Array<D> {
     }
 }
 
+/// Calls a function with fresh arrays and gives what it left in its results.
+pub type Run<F> = Box<dyn Fn(&F) -> Vec<Named>>;
+
 /// One call of a learner's function; F is the type of the function.
 pub struct Case<F: ?Sized> {
     /// The sizes, and what is special.
@@ -33,8 +36,8 @@ pub struct Case<F: ?Sized> {
     pub expected: Vec<Named>,
     /// How far a number may be off, for one of size 1.
     pub tolerance: f64,
-    /// Calls the function with fresh arrays and gives what it left in its results.
-    pub run: Box<dyn Fn(&F) -> Vec<Named>>,
+    /// The call.
+    pub run: Run<F>,
 }
 
 /// A wrong function that people write.

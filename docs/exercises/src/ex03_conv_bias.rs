@@ -5,9 +5,9 @@
 //! ```
 //!
 //! n counts the images, o the filters; (i, j) is a position of the output. Each filter has one bias, which is added at every
-//! position of every image. dy has the shape of y: dy[n,o,i,j] says by how much the loss L grows when y[n,o,i,j] does.
+//! position of every image. dy has the shape of y: `dy[n,o,i,j]` says by how much the loss L grows when `y[n,o,i,j]` does.
 //!
-//! Now b[o] grows by a little. Which numbers of y grow, and by how much? Then by how much does L?
+//! Now `b[o]` grows by a little. Which numbers of y grow, and by how much? Then by how much does L?
 #![allow(unused_variables, reason = "a gap uses nothing until it is filled in")]
 
 use crate::array::Array;

@@ -7,7 +7,7 @@
 //!
 //! s_h and s_w are the strides, p_h and p_w the paddings: the window of output position (i, j) begins at pixel
 //! (i s_h - p_h, j s_w - p_w). Every y is a sum of products of one weight and one pixel. In each product the weight's factor is the
-//! pixel: when w[o,c,u,v] grows by a little, y[n,o,i,j] grows by x[n,c,r,q] times as much, and L by dy[n,o,i,j] times that.
+//! pixel: when `w[o,c,u,v]` grows by a little, `y[n,o,i,j]` grows by `x[n,c,r,q]` times as much, and L by `dy[n,o,i,j]` times that.
 //!
 //! So walk over all products of the forward pass, in its own order, and let each add its share to its weight. Pixels outside
 //! of the image have no share.

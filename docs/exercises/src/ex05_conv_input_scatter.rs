@@ -5,7 +5,7 @@
 //!            with r = i s_h + u - p_h and q = j s_w + v - p_w; where this is outside of the image, x is 0
 //! ```
 //!
-//! The same walk over the same products as in exercise 4; now the pixel x[n,c,r,q] is what grows, and its factor is the
+//! The same walk over the same products as in exercise 4; now the pixel `x[n,c,r,q]` is what grows, and its factor is the
 //! weight. Each product sends its share to its pixel: dy is scattered over dx. Where windows overlap, a pixel gets several
 //! shares; where the stride does not divide, the last rows and columns get none, and stay as they are.
 //!

@@ -7,7 +7,7 @@
 //!            y[n,c,s]    = gamma[c] xhat[n,c,s] + beta[c]
 //! ```
 //!
-//! x[n,c,s] moves its own y, and every other y of its channel as well: through the mean, and through the variance. Put together,
+//! `x[n,c,s]` moves its own y, and every other y of its channel as well: through the mean, and through the variance. Put together,
 //! the three paths are
 //!
 //! ```text
@@ -15,7 +15,7 @@
 //!      directly         by the mean       by the variance
 //! ```
 //!
-//! with sums over the channel. gamma and beta are easier: dgamma[c] is the sum of dy xhat, dbeta[c] the sum of dy.
+//! with sums over the channel. gamma and beta are easier: `dgamma[c]` is the sum of dy xhat, `dbeta[c]` the sum of dy.
 #![allow(unused_variables, reason = "a gap uses nothing until it is filled in")]
 
 use crate::array::Array;

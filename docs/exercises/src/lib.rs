@@ -8,7 +8,7 @@
 //! | [`checks`] | the cases of each exercise, its known mistakes, its hints |
 //! | [`check`], [`attempt`] | runs a function through the cases, and compares its numbers with those of the mistakes |
 //! | `report` | what is printed of it |
-//! | [`array`] | numbers with indices: `x[[n, c, r, q]]` |
+//! | [`mod@array`] | numbers with indices: `x[[n, c, r, q]]` |
 
 pub mod array;
 pub mod attempt;

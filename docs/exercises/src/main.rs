@@ -121,11 +121,11 @@ fn report(entry: &Entry, next: Option<&Entry>) -> bool {
         }
         Verdict::Unfilled => {
             println!(
-                "not filled in yet\nopen {} and put your code where todo!() is; a hint: {hint}",
+                "not filled in yet\nopen {} and put your code where todo!() is\na hint: {hint}",
                 entry.file()
             );
         }
-        Verdict::Failed(failure) => println!("{failure}\nyour code: {}; a hint: {hint}", entry.file()),
+        Verdict::Failed(failure) => println!("{failure}\nyour code: {}\na hint: {hint}", entry.file()),
     }
     false
 }

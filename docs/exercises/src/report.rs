@@ -130,25 +130,33 @@ impl Named {
 }
 
 /// A result beside what it should be, and its first wrong number.
-fn compare(expected: &Named, got: &Named, tolerance: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let shape = Indices(&expected.shape);
+fn compare([before, expected, got]: [&Named; 3], tolerance: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (shape, numbers) = (Indices(&expected.shape), got.values.len());
     if expected.shape != got.shape {
         return writeln!(f, "  {}: expected shape {shape}, got {}", expected.name, Indices(&got.shape));
     }
     let wrong = |k: usize| !agree(expected.values[k], got.values[k], tolerance);
-    let count = (0..got.values.len()).filter(|k| wrong(*k)).count();
-    let Some(first) = (0..got.values.len()).find(|k| wrong(*k)) else {
+    let count = (0..numbers).filter(|k| wrong(*k)).count();
+    let Some(first) = (0..numbers).find(|k| wrong(*k)) else {
         return writeln!(f, "  {}: right", expected.name);
     };
-    writeln!(f, "  {}, shape {shape}: {count} of {} numbers are wrong", expected.name, got.values.len())?;
-    for plane in expected.planes(first) {
-        if let Some(heading) = expected.heading(plane) {
+    let untouched = if got.values == before.values { "; nothing was written to it" } else { "" };
+    let numbers =
+        if numbers == 1 { "its number is wrong" } else { &format!("{count} of {numbers} numbers are wrong") };
+    writeln!(f, "  {}, shape {shape}: {numbers}{untouched}", expected.name)?;
+
+    let planes = expected.planes(first);
+    let lines = |plane: &usize| expected.lines(*plane, |_| false);
+    let width =
+        planes.iter().flat_map(lines).map(|line| line.len()).max().unwrap_or(0).max("expected".len()) + 4;
+    if !planes.is_empty() {
+        writeln!(f, "    {:width$}got (* is wrong)", "expected")?;
+    }
+    for plane in &planes {
+        if let Some(heading) = expected.heading(*plane) {
             writeln!(f, "    {heading}")?;
         }
-        let left = expected.lines(plane, |_| false);
-        let width = left.iter().map(String::len).max().unwrap_or(0).max("expected".len()) + 4;
-        writeln!(f, "    {:width$}got (* is wrong)", "expected")?;
-        for (left, right) in left.iter().zip(got.lines(plane, wrong)) {
+        for (left, right) in lines(plane).iter().zip(got.lines(*plane, wrong)) {
             writeln!(f, "    {left:width$}{}", right.trim_end())?;
         }
     }
@@ -157,9 +165,9 @@ fn compare(expected: &Named, got: &Named, tolerance: f64, f: &mut fmt::Formatter
 }
 
 impl Failure {
-    /// What all numbers have in common, where it is not a known mistake: nothing came in, or a factor.
+    /// By which factor all numbers are wrong, where there are several.
     fn in_common(&self, got: &[Named]) -> Option<String> {
-        let mut factor = None;
+        let (mut factor, mut count) = (None, 0);
         for ((expected, got), before) in self.expected.iter().zip(got).zip(&self.before) {
             if expected.shape != got.shape {
                 return None;
@@ -167,6 +175,7 @@ impl Failure {
             for ((expected, got), before) in expected.values.iter().zip(&got.values).zip(&before.values) {
                 let (expected, got) = (expected - before, got - before);
                 let ratio = if expected == 0.0 { None } else { Some(got / expected) };
+                count += usize::from(ratio.is_some());
                 match (ratio, factor) {
                     (None, _) if got == 0.0 => {}
                     (Some(ratio), None) => factor = Some(ratio),
@@ -176,9 +185,8 @@ impl Failure {
             }
         }
         match factor? {
-            0.0 => Some("Nothing was written: the results are what they were before the call.".into()),
+            factor if count < 2 || factor == 0.0 || agree(factor, 1.0, 1e-9) => None,
             -1.0 => Some("Every number has the wrong sign.".into()),
-            factor if agree(factor, 1.0, 1e-9) => None,
             factor => Some(format!("Every number is {} times what it should be.", number(factor))),
         }
     }
@@ -187,7 +195,13 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (k, count) = self.case;
-        writeln!(f, "case {} of {count} is wrong: {}", k + 1, self.what)?;
+        let before = match k {
+            0 => String::new(),
+            1 => " (case 1 is right)".into(),
+            _ => format!(" (cases 1 to {k} are right)"),
+        };
+        writeln!(f, "case {} of {count} is wrong{before}", k + 1)?;
+        writeln!(f, "  {}", self.what)?;
         writeln!(f, "\ngiven")?;
         for given in &self.given {
             given.show(f)?;
@@ -204,8 +218,8 @@ impl fmt::Display for Failure {
             }
         };
         writeln!(f, "\nresult")?;
-        for (expected, got) in self.expected.iter().zip(got) {
-            compare(expected, got, self.tolerance, f)?;
+        for ((before, expected), got) in self.before.iter().zip(&self.expected).zip(got) {
+            compare([before, expected, got], self.tolerance, f)?;
         }
         let mut said = String::new();
         let list = self.looks_like.join("; or: ");

@@ -1,7 +1,8 @@
 //! The checks are checked: the solutions pass, the gaps are gaps, and no mistake that is known gets through.
 
+use exercises::array::Array;
 use exercises::check::{Failure, Verdict};
-use exercises::checks::{Entry, all};
+use exercises::checks::{Entry, all, ex05};
 use std::collections::BTreeSet;
 
 fn failure(entry: &Entry, what: &str, verdict: Verdict) -> Failure {
@@ -61,4 +62,41 @@ fn exercises_are_numbered_and_have_hints() {
         assert!(root.join(entry.file()).is_file(), "{}", entry.file());
         assert!(entry.hints.len() >= 3, "{}", entry.name);
     }
+}
+
+#[test]
+fn the_readme_shows_what_is_printed() {
+    let entry = &all()[4];
+    let exercise = (entry.exercise)();
+    let mistakes = exercise.mistakes();
+    let (what, verdict) = mistakes.into_iter().find(|(what, _)| what.contains("180 degrees")).unwrap();
+    let text = failure(entry, what, verdict).to_string();
+    assert!(include_str!("../README.md").contains(&text), "{text}");
+}
+
+/// A function that does this to the input's gradient of a convolution.
+fn judged(pass: impl Fn(&mut Array<4>) + 'static) -> String {
+    let pass: Box<ex05::Pass> = Box::new(move |_, _, _, _, dx| pass(dx));
+    let Verdict::Failed(failure) = ex05::exercise().judge(&pass) else { panic!("it gets through") };
+    failure.to_string()
+}
+
+#[test]
+fn what_is_no_known_mistake_is_described() {
+    let said = judged(|dx| dx[[0, 0, -1, 2]] += 1.0);
+    assert!(said.contains("Your code stopped at docs/exercises/tests/exercises.rs, line "), "{said}");
+    assert!(said.contains("index (0, 0, -1, 2) is outside of the shape (1, 1, 3, 3)"), "{said}");
+
+    assert!(judged(|_| ()).contains("4 of 9 numbers are wrong; nothing was written to it"));
+
+    let double = |dx: &mut Array<4>| {
+        [[1, 1], [1, 2], [2, 1], [2, 2]]
+            .iter()
+            .zip(1..)
+            .for_each(|([r, q], w)| dx[[0, 0, *r, *q]] += 2.0 * w as f64);
+    };
+    assert!(judged(double).contains("Every number is 2 times what it should be."));
+
+    let said = judged(|dx| *dx = Array::zeros([1, 1, 2, 3]));
+    assert!(said.contains("expected shape (1, 1, 3, 3), got (1, 1, 2, 3)"), "{said}");
 }

@@ -151,6 +151,26 @@ pub fn problems(images: usize) -> Vec<Given> {
     .collect()
 }
 
+/// The weight `w[o,c,u,v]`, the pixel `x[n,c,r,q]` and the number `dy[n,o,i,j]` of every product of a convolution, pixels of the
+/// padding left out, in the order of its loops.
+pub fn each_product(sizes: &Sizes, mut f: impl FnMut([isize; 4], [isize; 4], [isize; 4])) {
+    let (h_out, w_out) = sizes.geometry().output_size();
+    let ([images, channels, h, w], [filters, _, k_h, k_w]) = (sizes.x, sizes.w);
+    let ([s_h, s_w], [p_h, p_w]) = (sizes.stride, sizes.padding);
+    let positions = (h_out * w_out) as isize;
+    for y in 0..images * filters * positions {
+        let (n, o) = (y / (filters * positions), y / positions % filters);
+        let (i, j) = (y / w_out as isize % h_out as isize, y % w_out as isize);
+        for k in 0..channels * k_h * k_w {
+            let (c, u, v) = (k / (k_h * k_w), k / k_w % k_h, k % k_w);
+            let (r, q) = (i * s_h + u - p_h, j * s_w + v - p_w);
+            if (0..h).contains(&r) && (0..w).contains(&q) {
+                f([o, c, u, v], [n, c, r, q], [n, o, i, j]);
+            }
+        }
+    }
+}
+
 /// The wrong backward passes of one gradient.
 pub fn wrongs(of: Gradient) -> impl Iterator<Item = Wrong> {
     wrong_backward_passes().into_iter().filter(move |wrong| wrong.gradient == of)

@@ -58,8 +58,6 @@ fn with_eps(eps: f64) -> crate::check::Mistake<Pass> {
 pub fn exercise() -> Exercise<Pass> {
     let eps = 1e-5;
     let mut mistakes = vec![
-        by_steps("a difference to one side only, not to both", |_| [1e-5, 0.0, 1e-5]),
-        by_steps("a difference to one side only, not to both", |_| [0.0, 1e-5, 1e-5]),
         by_steps("divided by eps, and the two points are 2 eps apart", |_| [1e-5, 1e-5, 1e-5]),
         by_steps("not divided by the distance of the two points", |_| [1e-5, 1e-5, 1.0]),
         by_steps("below minus above", |_| [1e-5, 1e-5, -2e-5]),
@@ -90,6 +88,14 @@ pub fn exercise() -> Exercise<Pass> {
         ),
     ];
     mistakes.extend([1.0, 0.5, 0.1, 0.01, 1e-3, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15].map(with_eps));
+    for eps in [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9] {
+        mistakes.extend([[eps, 0.0], [0.0, eps]].map(|[above, below]| {
+            mistake::<Pass>(
+                "a difference to one side only, not to both",
+                Box::new(move |f, x, grad| differences(f, x, grad, |_| [above, below, eps])),
+            )
+        }));
+    }
     Exercise {
         cases: vec![
             case("3 a - 2 b + 5", |x| 3.0 * x[0] - 2.0 * x[1] + 5.0, &[1.0, 2.0], &[3.0, -2.0], 1e-6),

@@ -129,6 +129,16 @@ fn mistakes() -> Vec<Mistake<Pass>> {
         spoilt("dw is written over what is there", |given, [_, dw], _, _| *dw = fresh(given).1),
         spoilt("db is written over what is there", |given, _, db, _| *db = fresh(given).2),
         mistake::<Pass>(
+            "= for +=, so that only the last product is left",
+            Box::new(|x, w, dy, dx, dw, db| {
+                each([x, w, dy], |n, o, f| {
+                    dx[[n, f]] = w[[o, f]] * dy[[n, o]];
+                    dw[[o, f]] = x[[n, f]] * dy[[n, o]];
+                    db[[o]] = dy[[n, o]];
+                });
+            }),
+        ),
+        mistake::<Pass>(
             "all three are written over what is there",
             Box::new(|x, w, dy, dx, dw, db| (*dx, *dw, *db) = fresh([x, w, dy])),
         ),

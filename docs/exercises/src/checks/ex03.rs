@@ -65,6 +65,13 @@ pub fn exercise() -> Exercise<Pass> {
         })
         .collect();
     mistakes.push(mistake::<Pass>(
+        "= for +=, so that only the last dy is left",
+        Box::new(|dy, db| {
+            let [images, filters, h_out, w_out] = dy.shape();
+            (0..filters).for_each(|o| db[[o]] = dy[[images - 1, o, h_out - 1, w_out - 1]]);
+        }),
+    ));
+    mistakes.push(mistake::<Pass>(
         "every filter gets the sum of all filters' dy",
         Box::new(|dy, db| {
             let sum: f64 = dy.values().iter().sum();

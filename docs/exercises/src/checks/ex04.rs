@@ -1,6 +1,6 @@
 //! Exercise 4: the weights of convolutions.
 
-use super::conv::{Arrays, Given, Sizes, problems, wrongs};
+use super::conv::{Arrays, Given, Sizes, each_product, problems, wrongs};
 use super::{before, describe, mistake, one_result, sum};
 use crate::array::Array;
 use crate::check::{Case, Exercise};
@@ -41,9 +41,17 @@ pub fn exercise() -> Exercise<Pass> {
             }),
         )
     };
+    let mut mistakes: Vec<_> = wrongs(Gradient::Weight).map(wrong).collect();
+    mistakes.push(mistake::<Pass>(
+        "= for +=, so that only the last product is left",
+        Box::new(|x, dy, stride, padding, dw| {
+            let sizes = Sizes { x: x.shape(), w: dw.shape(), stride, padding };
+            each_product(&sizes, |weight, pixel, y| dw[weight] = x[pixel] * dy[y]);
+        }),
+    ));
     Exercise {
         cases: problems(2).into_iter().map(case).collect(),
-        mistakes: wrongs(Gradient::Weight).map(wrong).collect(),
+        mistakes,
         attempt: Box::new(ex04_conv_weight::conv2d_backward_weight),
         solution: Box::new(solutions::ex04_conv_weight::conv2d_backward_weight),
     }

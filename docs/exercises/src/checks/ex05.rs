@@ -1,6 +1,6 @@
 //! Exercise 5: the input of convolutions, scattered.
 
-use super::conv::{Arrays, Given, Sizes, problems, wrongs};
+use super::conv::{Arrays, Given, Sizes, each_product, problems, wrongs};
 use super::{before, describe, mistake, one_result, sum};
 use crate::array::Array;
 use crate::check::{Case, Exercise};
@@ -41,9 +41,17 @@ pub fn exercise() -> Exercise<Pass> {
             }),
         )
     };
+    let mut mistakes: Vec<_> = wrongs(Gradient::Input).map(wrong).collect();
+    mistakes.push(mistake::<Pass>(
+        "= for +=, so that only the last product is left",
+        Box::new(|w, dy, stride, padding, dx| {
+            let sizes = Sizes { x: dx.shape(), w: w.shape(), stride, padding };
+            each_product(&sizes, |weight, pixel, y| dx[pixel] = w[weight] * dy[y]);
+        }),
+    ));
     Exercise {
         cases: problems(2).into_iter().map(case).collect(),
-        mistakes: wrongs(Gradient::Input).map(wrong).collect(),
+        mistakes,
         attempt: Box::new(ex05_conv_input_scatter::conv2d_backward_input),
         solution: Box::new(solutions::ex05_conv_input_scatter::conv2d_backward_input),
     }

@@ -88,7 +88,7 @@ fn case(given: Given) -> Case<Pass> {
     }
 }
 
-/// `turned`, where w[o,c,u,v] goes to place(o, c, u, v) of kernel (K_h, K_w).
+/// `turned`, where `w[o,c,u,v]` goes to place(o, c, u, v) of kernel (K_h, K_w).
 fn turned_to(what: &str, place: fn([isize; 4], [isize; 2]) -> [isize; 4]) -> Mistake<Pass> {
     let turn = move |w: &Array<4>, turned: &mut Array<4>| {
         let [filters, channels, k_h, k_w] = w.shape();
@@ -100,7 +100,7 @@ fn turned_to(what: &str, place: fn([isize; 4], [isize; 2]) -> [isize; 4]) -> Mis
     mistake::<Pass>(what, pass(turn, dilate))
 }
 
-/// `dilated`, where dy[n,o,i,j] goes to the row place(i, K_h, s_h), and to a column likewise.
+/// `dilated`, where `dy[n,o,i,j]` goes to the row place(i, K_h, s_h), and to a column likewise.
 fn dilated_to(what: &str, place: fn(isize, isize, isize) -> isize) -> Mistake<Pass> {
     let dilate = move |dy: &Array<4>, kernel: [isize; 2], stride: [isize; 2], dilated: &mut Array<4>| {
         let [images, filters, h_out, w_out] = dy.shape();

@@ -65,7 +65,7 @@ pub fn exercise() -> Exercise<Pass> {
         .map(|wrong| mistake::<Pass>(wrong.what, by(wrong)))
         .collect();
     mistakes.push(mistake::<Pass>(
-        "each column overwrites its pixel (= for +=)",
+        "= for +=, so that only the last column is left",
         Box::new(|dcolumns, [k_h, k_w], [s_h, s_w], [p_h, p_w], dx| {
             let [channels, h, w] = dx.shape();
             let (h_out, w_out) = ((h + 2 * p_h - k_h) / s_h + 1, (w + 2 * p_w - k_w) / s_w + 1);

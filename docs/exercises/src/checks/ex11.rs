@@ -176,7 +176,7 @@ pub fn exercise() -> Exercise<Pass> {
         cases: vec![
             case(
                 "; mean 2, var + eps 4, so rstd is 1/2",
-                [array([4, 1, 1], &[2.0, 4.0, 0.0, 2.0]), array([4, 1, 1], &[4.0, 0.0, 8.0, 0.0])],
+                [array([1, 1, 4], &[2.0, 4.0, 0.0, 2.0]), array([1, 1, 4], &[4.0, 0.0, 8.0, 0.0])],
                 gamma(&[2.0]),
                 2.0,
                 false,

@@ -134,8 +134,8 @@ fn mistakes() -> Vec<Mistake<Pass>> {
 /// The cases and mistakes.
 pub fn exercise() -> Exercise<Pass> {
     let triplet = |rows: [&[f64]; 3]| rows.map(|row| Array::new([1, row.len() as isize], row.to_vec()));
-    // Around each anchor, the positive and the negative in a direction of their own and at these distances from it, in units of 7/6:
-    // h is above the margin, between it and 0, and below 0.
+    // Around each anchor, the positive and the negative in a direction of their own and at these distances from it, in units
+    // of 7/6: h is above the margin, between it and 0, and below 0.
     let anchor = numbers(1, [6, 3]);
     let beside = |sizes: [f64; 6], way: [f64; 3]| {
         let mut other = anchor.clone();

@@ -59,24 +59,19 @@ macro_rules! entry {
 pub fn all() -> Vec<Entry> {
     vec![
         entry!(1, ex01, "ex01_central_differences", "a gradient by central differences"),
-        entry!(2, ex02, "ex02_dense", "dense layer: dx, dw, db"),
-        entry!(3, ex03, "ex03_conv_bias", "convolution: db"),
-        entry!(4, ex04, "ex04_conv_weight", "convolution: dw"),
-        entry!(
-            5,
-            ex05,
-            "ex05_conv_input_scatter",
-            "convolution: dx, scattered; stride, padding, leftover rows"
-        ),
-        entry!(6, ex06, "ex06_conv_input_gather", "convolution: dx, gathered; where the flip is"),
-        entry!(7, ex07, "ex07_im2col", "im2col"),
-        entry!(8, ex08, "ex08_col2im", "col2im"),
-        entry!(9, ex09, "ex09_relu", "ReLU: dx"),
-        entry!(10, ex10, "ex10_max_pool", "max-pooling: dx"),
-        entry!(11, ex11, "ex11_batch_norm", "batch-norm: dx by three paths, dgamma, dbeta"),
+        entry!(2, ex02, "ex02_dense", "dx, dw and db of a dense layer"),
+        entry!(3, ex03, "ex03_conv_bias", "db of a convolution"),
+        entry!(4, ex04, "ex04_conv_weight", "dw of a convolution"),
+        entry!(5, ex05, "ex05_conv_input_scatter", "dx of a convolution, scattered"),
+        entry!(6, ex06, "ex06_conv_input_gather", "dx of a convolution, gathered, and where the flip is"),
+        entry!(7, ex07, "ex07_im2col", "im2col, the patches of an image as a matrix"),
+        entry!(8, ex08, "ex08_col2im", "col2im, the way back"),
+        entry!(9, ex09, "ex09_relu", "dx of ReLU"),
+        entry!(10, ex10, "ex10_max_pool", "dx of max-pooling"),
+        entry!(11, ex11, "ex11_batch_norm", "dx, dgamma and dbeta of batch-norm"),
         entry!(12, ex12, "ex12_used_twice", "a tape, and a value that is used twice"),
-        entry!(13, ex13, "ex13_contrastive_loss", "contrastive loss: the gradient of the distances"),
-        entry!(14, ex14, "ex14_triplet_loss", "triplet loss: da, dp, dn, and where they are 0"),
+        entry!(13, ex13, "ex13_contrastive_loss", "the gradient of the contrastive loss"),
+        entry!(14, ex14, "ex14_triplet_loss", "the gradients of the triplet loss"),
     ]
 }
 
