@@ -127,6 +127,8 @@ const listen = () => {
     focusOf(td).tabIndex = 0;
     if (event.target.select) event.target.select();
     pause();
+    // Step goes on from here, unless that would uncover what is to be predicted.
+    if (!state.predict && WALKS.includes(td.dataset.array)) state.walk = $("walk").value = td.dataset.array;
     choose(td.dataset.array, Number(td.dataset.k));
     showProgress();
   });

@@ -3,7 +3,7 @@
 const el = (tag, properties = {}, ...children) => {
   const node = document.createElement(tag);
   for (const [key, value] of Object.entries(properties)) {
-    if (key in node && key !== "list") node[key] = value;
+    if (key in node) node[key] = value;
     else node.setAttribute(key, value);
   }
   node.append(...children);
@@ -22,7 +22,7 @@ const cellOf = (array, k, field) => {
   const td = el("td", { className: `cell ${HUES[SHAPES[array]]}` });
   td.dataset.array = array;
   td.dataset.k = k;
-  td.role = "gridcell";
+  td.setAttribute("role", "gridcell");
   if (field) td.append(el("input", { type: "text", autocomplete: "off", spellcheck: false, tabIndex: -1, ariaLabel: field }));
   else td.tabIndex = -1;
   const key = `${array}.${k}`;
@@ -117,9 +117,8 @@ const patches = (g, o) => {
   const positions = g.HO * g.WO;
   const items = count(positions).map((at) => {
     const window = `${Math.floor(at / g.WO)},${at % g.WO}`;
-    const dy = el("tr", {}, el("td", { className: "corner" }), cellOf("dy", o * positions + at), el("td", { className: "times" }, "×"));
+    const dy = el("tr", {}, cellOf("dy", o * positions + at), el("td", { className: "times" }, "×"));
     const rows = count(g.C).flatMap((c) => count(g.KH).map((u) => el("tr", { className: u === 0 ? "channel" : "" },
-      el("td", { className: "corner" }),
       ...count(g.KW).map((v) => cellOf("columns", ((c * g.KH + u) * g.KW + v) * positions + at)))));
     return el("div", { className: "patch" }, grid(`${at ? "+ " : ""}dy × patch ${window}`, "", [dy, ...rows]));
   });

@@ -282,6 +282,10 @@ def controls_work(browser, path, width, scheme, screenshots):
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowLeft")
     assert chosen() == "dx.6"
+    page.locator("#step").click()
+    assert chosen() == "dx.7" and page.locator("#walk").input_value() == "dx", "a walk goes on from the chosen cell"
+    page.locator("#back").click()
+    page.keyboard.press("Shift+Tab")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline != "none", "the focus is not seen"
     # From the body on, every table is one stop of the Tab key.
