@@ -6,7 +6,6 @@ mod common;
 use common::{fail, glyphs, open_in_browser, succeed, train, twinglyph, write_omniglot};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 /// A run on alphabets whose names are not harmless.
 fn furnish(folder: &Path) {
