@@ -77,9 +77,7 @@ pub fn build(paths: &Paths, out: &Path) -> Result<PathBuf> {
         let image = image.map_err(said(&docs))?;
         copy(&image.path(), &text.join("images").join(image.file_name()))?;
     }
-    if docs.join("convolution.html").exists() {
-        copy(&docs.join("convolution.html"), &text.join("convolution.html"))?;
-    }
+    copy(&docs.join("convolution.html"), &text.join("convolution.html"))?;
     copy(&paths.book.join("book.css"), &text.join("book.css"))?;
 
     let config =
