@@ -35,7 +35,7 @@ fn numbers(values: &[f64]) -> Vec<(String, Look)> {
 
 /// W and its transpose, each weight in a colour of its own.
 pub fn matrix() -> String {
-    let mut canvas = Canvas::new(640, 230);
+    let mut canvas = Canvas::new(680, 230);
     let cell = |i: usize, r: usize| match r.checked_sub(i).filter(|u| *u < KERNEL.len()) {
         Some(u) => (format!("w<tspan dy=\"4\" font-size=\"10\">{u}</tspan>"), Look::Colour(u)),
         None => ("0".into(), Look::Filled),
