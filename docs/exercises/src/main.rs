@@ -3,6 +3,8 @@
 use clap::{CommandFactory, Parser, Subcommand};
 use exercises::check::Verdict;
 use exercises::checks::{Entry, all};
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Backward passes to fill in, and a check that says what is wrong in your own numbers.
@@ -71,6 +73,11 @@ fn main() -> ExitCode {
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Prints a text and a line's end. A reader who has gone away wants no more.
+fn say(text: impl Display) {
+    let _ = writeln!(io::stdout().lock(), "{text}");
+}
+
 fn list() -> bool {
     for entry in all() {
         let state = match (entry.exercise)().attempt() {
@@ -78,9 +85,9 @@ fn list() -> bool {
             Verdict::Unfilled => "to fill in",
             Verdict::Failed(_) => "wrong",
         };
-        println!("{:>2}  {state:<10}  {}", entry.number, entry.title);
+        say(format_args!("{:>2}  {state:<10}  {}", entry.number, entry.title));
     }
-    println!("\nFill in docs/exercises/src/exNN_*.rs, then: cargo run -p exercises -- check N");
+    say(format_args!("\nFill in docs/exercises/src/exNN_*.rs, then: cargo run -p exercises -- check N"));
     true
 }
 
@@ -95,12 +102,12 @@ fn check(which: &[Which]) -> bool {
         _ => entries.iter().filter(asked).collect(),
     };
     if chosen.is_empty() {
-        println!("All {} exercises are solved.", entries.len());
+        say(format_args!("All {} exercises are solved.", entries.len()));
     }
     let mut right = true;
     for (k, entry) in chosen.iter().enumerate() {
         if k > 0 {
-            println!();
+            say("");
         }
         right &= report(entry, entries.get(entry.number));
     }
@@ -109,23 +116,23 @@ fn check(which: &[Which]) -> bool {
 
 /// Prints what one check says; whether it is right.
 fn report(entry: &Entry, next: Option<&Entry>) -> bool {
-    print!("exercise {}, {}: ", entry.number, entry.title);
+    let name = format!("exercise {}, {}", entry.number, entry.title);
     let hint = format!("cargo run -p exercises -- hint {}", entry.number);
     match (entry.exercise)().attempt() {
         Verdict::Solved(cases) => {
-            println!("right in all {cases} cases");
+            say(format_args!("{name}: right in all {cases} cases"));
             if let Some(next) = next {
-                println!("next: exercise {}, {}", next.number, next.file());
+                say(format_args!("next: exercise {}, {}", next.number, next.file()));
             }
             return true;
         }
-        Verdict::Unfilled => {
-            println!(
-                "not filled in yet\nopen {} and put your code where todo!() is\na hint: {hint}",
-                entry.file()
-            );
+        Verdict::Unfilled => say(format_args!(
+            "{name}: not filled in yet\nopen {} and put your code where todo!() is\na hint: {hint}",
+            entry.file()
+        )),
+        Verdict::Failed(failure) => {
+            say(format_args!("{name}: {failure}\nyour code: {}\na hint: {hint}", entry.file()));
         }
-        Verdict::Failed(failure) => println!("{failure}\nyour code: {}\na hint: {hint}", entry.file()),
     }
     false
 }
@@ -137,9 +144,9 @@ fn give_hint(entry: &Entry, k: usize) -> bool {
         let message = format!("exercise {} has hints 1 to {count}, not {k}", entry.number);
         Arguments::command().error(clap::error::ErrorKind::InvalidValue, message).exit();
     };
-    println!("exercise {}, hint {k} of {count}: {hint}", entry.number);
+    say(format_args!("exercise {}, hint {k} of {count}: {hint}", entry.number));
     if k < count {
-        println!("more: cargo run -p exercises -- hint {} {}", entry.number, k + 1);
+        say(format_args!("more: cargo run -p exercises -- hint {} {}", entry.number, k + 1));
     }
     true
 }
@@ -147,7 +154,7 @@ fn give_hint(entry: &Entry, k: usize) -> bool {
 /// Prints the reference solution where it was asked for in earnest.
 fn solution(entry: &Entry, show: bool) -> bool {
     if show {
-        print!("{}", entry.solution);
+        say(entry.solution.trim_end());
     } else {
         eprintln!(
             "This shows all of it. Hints tell less: cargo run -p exercises -- hint {0} {1}\n\

@@ -198,6 +198,7 @@ impl fmt::Display for Failure {
         let before = match k {
             0 => String::new(),
             1 => " (case 1 is right)".into(),
+            2 => " (cases 1 and 2 are right)".into(),
             _ => format!(" (cases 1 to {k} are right)"),
         };
         writeln!(f, "case {} of {count} is wrong{before}", k + 1)?;
@@ -207,7 +208,7 @@ impl fmt::Display for Failure {
             given.show(f)?;
         }
         for before in self.before.iter().filter(|before| before.values.iter().any(|value| *value != 0.0)) {
-            write!(f, "  before the call:")?;
+            write!(f, "  before the call")?;
             before.show(f)?;
         }
         let got = match &self.got {

@@ -50,8 +50,9 @@ pub fn exercise() -> Exercise<Pass> {
             "two images, two filters, an output of 1 x 2",
             [2, 2, 1, 2],
             &[1.0, 2.0, 10.0, 20.0, 3.0, 4.0, 30.0, 40.0],
-            true,
+            false,
         ),
+        by_hand("one image, two filters, an output of 1 x 1", [1, 2, 1, 1], &[10.0, 20.0], true),
     ];
     let last = problems(2).pop().expect("a list of problems");
     cases.push(case(last.what, &last.problem, true));
@@ -69,6 +70,18 @@ pub fn exercise() -> Exercise<Pass> {
         Box::new(|dy, db| {
             let [images, filters, h_out, w_out] = dy.shape();
             (0..filters).for_each(|o| db[[o]] = dy[[images - 1, o, h_out - 1, w_out - 1]]);
+        }),
+    ));
+    mistakes.push(mistake::<Pass>(
+        "= for +=, so that only the last image's sum is left",
+        Box::new(|dy, db| {
+            let [images, filters, h_out, w_out] = dy.shape();
+            db.values_mut().fill(0.0);
+            for (o, i, j) in
+                (0..filters * h_out * w_out).map(|k| (k / (h_out * w_out), k / w_out % h_out, k % w_out))
+            {
+                db[[o]] += dy[[images - 1, o, i, j]];
+            }
         }),
     ));
     mistakes.push(mistake::<Pass>(
