@@ -129,7 +129,7 @@ pub fn stride() -> String {
     let problem =
         Problem { geometry, input, weight: KERNEL.to_vec(), bias: vec![0.0], grad_output: vec![1.0, -2.0] };
     let steps = Steps::of(&problem, None).expect("sizes that fit");
-    let mut canvas = Canvas::new(480, 250);
+    let mut canvas = Canvas::new(560, 250);
     let dy = |at: usize| at >= 2 && (at - 2).is_multiple_of(2) && (at - 2) / 2 < 2;
     let dilated = steps.dilated.iter().enumerate();
     let dilated: Vec<_> =
