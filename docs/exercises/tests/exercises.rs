@@ -1,69 +1,102 @@
-//! Each check accepts its reference solution, knows a gap from an answer, and refuses every known mistake.
+//! The checks are checked: the solutions pass, the gaps are gaps, and no mistake that is known gets through.
 
-use exercises::{Verdict, exercises};
-use twinglyph_kernels::lesson::{Gradient, wrong_backward_passes};
+use exercises::array::Array;
+use exercises::check::{Failure, Verdict};
+use exercises::checks::{Entry, all, ex05};
+use std::collections::BTreeSet;
 
-#[test]
-fn every_solution_passes_its_check() {
-    let all = exercises();
-    assert_eq!(all.iter().map(|exercise| exercise.number).collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>());
-    for exercise in all {
-        assert_eq!(exercise.judge.solution(), Verdict::Solved, "exercise {}", exercise.number);
-    }
-}
-
-/// Whoever solves the exercises makes this one fail: what is committed has gaps.
-#[test]
-fn every_gap_is_recognised_as_not_filled_in() {
-    for exercise in exercises() {
-        assert_eq!(exercise.judge.gap(), Verdict::NotFilledIn, "exercise {}", exercise.number);
+fn failure(entry: &Entry, what: &str, verdict: Verdict) -> Failure {
+    match verdict {
+        Verdict::Failed(failure) => *failure,
+        _ => panic!("exercise {}: {what} gets through: {verdict:?}", entry.number),
     }
 }
 
 #[test]
-fn every_mistake_is_refused_and_named() {
-    for exercise in exercises() {
-        let mistakes = exercise.judge.mistakes();
-        assert!(mistakes.len() >= 3, "exercise {}", exercise.number);
-        for (what, verdict) in mistakes {
-            let Verdict::Wrong(said) = verdict else {
-                panic!("exercise {}, {what}: {verdict:?}", exercise.number)
-            };
-            let named = said.lines().last().unwrap();
-            assert!(
-                named.starts_with("  These are the numbers of code with this mistake: "),
-                "{what}:\n{said}"
-            );
-            assert!(named.contains(what), "{what}:\n{said}");
-            assert!(said.contains("expected") && said.contains("got"), "{what}:\n{said}");
+fn every_solution_is_right_in_all_cases() {
+    for entry in all() {
+        match (entry.exercise)().solution() {
+            Verdict::Solved(cases) => assert!(cases >= 3, "exercise {}: {cases} cases", entry.number),
+            Verdict::Failed(failure) => panic!("exercise {}: {failure}", entry.number),
+            Verdict::Unfilled => panic!("exercise {}: a gap", entry.number),
         }
     }
 }
 
 #[test]
-fn convolution_s_mistakes_are_all_of_the_lesson_s_wrong_backward_passes() {
-    let all = exercises();
-    for (number, gradient) in
-        [(3, Gradient::Bias), (4, Gradient::Weight), (5, Gradient::Input), (6, Gradient::Input)]
-    {
-        let lesson = wrong_backward_passes().into_iter().filter(|wrong| wrong.gradient == gradient);
-        let lesson: Vec<&str> = lesson.map(|wrong| wrong.what).collect();
-        let here: Vec<&str> = all[number - 1].judge.mistakes().into_iter().map(|(what, _)| what).collect();
-        assert_eq!(here, lesson, "exercise {number}");
+fn every_gap_is_committed_empty() {
+    for entry in all() {
+        let verdict = (entry.exercise)().attempt();
+        assert_eq!(
+            verdict,
+            Verdict::Unfilled,
+            "{} is filled in: well done, but do not commit it",
+            entry.file()
+        );
     }
 }
 
 #[test]
-fn every_gap_has_a_task_and_its_solution_the_same_functions() {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
-    for exercise in exercises() {
-        let gap = std::fs::read_to_string(format!("{root}{}", exercise.file)).unwrap();
-        assert!(gap.contains("```text") && gap.contains("todo!"), "{}", exercise.file);
-        // From `pub fn` to the body: they may be called in each other's place.
-        let signatures = |text: &str| -> Vec<String> {
-            text.split("pub fn ").skip(1).map(|rest| rest.split(" {\n").next().unwrap().to_string()).collect()
-        };
-        assert_eq!(signatures(&gap), signatures(exercise.solution), "{}", exercise.file);
-        assert!(exercise.hints.iter().all(|hint| hint.len() > 20), "{}", exercise.file);
+fn every_known_mistake_is_refused_and_called_by_its_name() {
+    for entry in all() {
+        let exercise = (entry.exercise)();
+        let mistakes = exercise.mistakes();
+        assert!(mistakes.len() >= 5, "exercise {}: {} mistakes", entry.number, mistakes.len());
+        for (what, verdict) in mistakes {
+            let failure = failure(&entry, what, verdict);
+            assert!(failure.everywhere, "exercise {}: {what}", entry.number);
+            assert_eq!(failure.looks_like, [what], "exercise {}", entry.number);
+            assert!(failure.to_string().contains(what), "exercise {}: {failure}", entry.number);
+        }
     }
+}
+
+#[test]
+fn exercises_are_numbered_and_have_hints() {
+    let files: BTreeSet<String> = all().iter().map(Entry::file).collect();
+    assert_eq!(files.len(), all().len());
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for (k, entry) in all().iter().enumerate() {
+        assert_eq!(entry.number, k + 1);
+        assert!(entry.name.starts_with(&format!("ex{:02}_", k + 1)), "{}", entry.name);
+        assert!(root.join(entry.file()).is_file(), "{}", entry.file());
+        assert!(entry.hints.len() >= 3, "{}", entry.name);
+    }
+}
+
+#[test]
+fn the_readme_shows_what_is_printed() {
+    let entry = &all()[4];
+    let exercise = (entry.exercise)();
+    let mistakes = exercise.mistakes();
+    let (what, verdict) = mistakes.into_iter().find(|(what, _)| what.contains("180 degrees")).unwrap();
+    let text = failure(entry, what, verdict).to_string();
+    assert!(include_str!("../README.md").contains(&text), "{text}");
+}
+
+/// A function that does this to the input's gradient of a convolution.
+fn judged(pass: impl Fn(&mut Array<4>) + 'static) -> String {
+    let pass: Box<ex05::Pass> = Box::new(move |_, _, _, _, dx| pass(dx));
+    let Verdict::Failed(failure) = ex05::exercise().judge(&pass) else { panic!("it gets through") };
+    failure.to_string()
+}
+
+#[test]
+fn what_is_no_known_mistake_is_described() {
+    let said = judged(|dx| dx[[0, 0, -1, 2]] += 1.0);
+    assert!(said.contains("Your code stopped at docs/exercises/tests/exercises.rs, line "), "{said}");
+    assert!(said.contains("index (0, 0, -1, 2) is outside of the shape (1, 1, 3, 3)"), "{said}");
+
+    assert!(judged(|_| ()).contains("4 of 9 numbers are wrong; nothing was written to it"));
+
+    let double = |dx: &mut Array<4>| {
+        [[1, 1], [1, 2], [2, 1], [2, 2]]
+            .iter()
+            .zip(1..)
+            .for_each(|([r, q], w)| dx[[0, 0, *r, *q]] += 2.0 * w as f64);
+    };
+    assert!(judged(double).contains("Every number is 2 times what it should be."));
+
+    let said = judged(|dx| *dx = Array::zeros([1, 1, 2, 3]));
+    assert!(said.contains("expected shape (1, 1, 3, 3), got (1, 1, 2, 3)"), "{said}");
 }
