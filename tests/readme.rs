@@ -70,8 +70,12 @@ fn every_command_of_the_readme_does_what_it_says() {
         };
         let arguments = match command.strip_prefix("cargo run --release -- ") {
             Some(arguments) => arguments,
-            // This test is part of it.
-            None if command == "cargo test --release --workspace" => continue,
+            // This test is part of it; the book's own tests build the book.
+            None if ["cargo test --release --workspace", "cargo run --release -p twinglyph-book"]
+                .contains(&command.as_str()) =>
+            {
+                continue;
+            }
             None => {
                 command.strip_prefix("twinglyph ").unwrap_or_else(|| panic!("unknown command: {command}"))
             }

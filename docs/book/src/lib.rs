@@ -89,18 +89,20 @@ fn run(program: &Path, command: &str) -> Result<String> {
 
 /// Builds the program `twinglyph` and says where it is.
 ///
+/// As the workspace's tests are built, so that among them nothing is compiled a second time with other features.
+///
 /// # Errors
 /// When it cannot be built.
 pub fn program(paths: &Paths) -> Result<PathBuf> {
     let output = Command::new(std::env::var("CARGO").unwrap_or("cargo".into()))
-        .args(["build", "--release", "-p", "twinglyph", "--bin", "twinglyph", "--message-format=json"])
+        .args(["test", "--release", "--workspace", "--no-run", "--test", "trace", "--message-format=json"])
         .current_dir(&paths.root)
         .output()
         .map_err(|error| format!("cargo: {error}"))?;
     let said = String::from_utf8_lossy(&output.stdout);
-    let path = said.rsplit_once("\"executable\":\"").and_then(|(_, rest)| rest.split_once('"'));
-    match path {
-        Some((path, _)) if output.status.success() => Ok(path.into()),
+    let built = said.split("\"executable\":\"").skip(1).filter_map(|rest| rest.split('"').next());
+    match built.map(PathBuf::from).find(|path| path.file_stem().is_some_and(|name| name == "twinglyph")) {
+        Some(path) if output.status.success() => Ok(path),
         _ => Err(format!("twinglyph cannot be built: {}", String::from_utf8_lossy(&output.stderr).trim())),
     }
 }
