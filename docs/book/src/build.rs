@@ -23,6 +23,7 @@ default-theme = "light"
 preferred-dark-theme = "navy"
 smart-punctuation = false
 no-section-label = true
+input-404 = ""
 
 [output.html.playground]
 runnable = false

@@ -66,7 +66,11 @@ pub fn generate(paths: &Paths) -> Result<BTreeMap<PathBuf, String>> {
     for chapter in chapters(paths)? {
         for command in commands(&read(&paths.book.join("chapters").join(&chapter))?) {
             let output = paths.book.join("generated").join(output_name(&command));
-            files.insert(output, run(&program, &command).map_err(|said| format!("{chapter}: {said}"))?);
+            let text = run(&program, &command).map_err(|said| format!("{chapter}: {said}"))?;
+            // Two commands that differ in signs alone would have one name.
+            if files.insert(output, text.clone()).is_some_and(|other| other != text) {
+                return Err(format!("{chapter}: {command}: another command's output has the same name"));
+            }
         }
     }
     Ok(files)
@@ -79,8 +83,12 @@ fn run(program: &Path, command: &str) -> Result<String> {
     else {
         return Err(format!("{command}: expected a command of twinglyph"));
     };
-    let output =
-        Command::new(program).args(arguments).output().map_err(|error| format!("{command}: {error}"))?;
+    let output = Command::new(program)
+        .args(arguments)
+        // The same digits on every machine.
+        .env("TWINGLYPH_SIMD", "portable")
+        .output()
+        .map_err(|error| format!("{command}: {error}"))?;
     if !output.status.success() {
         return Err(format!("{command}: {}", String::from_utf8_lossy(&output.stderr).trim()));
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use twinglyph_kernels::lesson::{Check, Problem, wrong_backward_passes};
 
-/// Rows: the wrong backward passes; columns: the checks. A dot: it noticed; MISSED: it let it pass.
+/// Rows: the wrong backward passes; columns: the checks. A dot: it noticed; missed: it let it pass.
 pub fn table() -> String {
     let (problem, wrongs) = (Problem::uneven(), wrong_backward_passes());
     let mut out = String::from("| the mistake |");
@@ -11,7 +11,7 @@ pub fn table() -> String {
     out += &format!("\n|---|{}\n", ":-:|".repeat(Check::ALL.len()));
     let mut missed = [0; Check::ALL.len()];
     for wrong in &wrongs {
-        write!(out, "| {}: {} |", wrong.gradient.symbol(), wrong.what).expect("memory");
+        write!(out, "| `{}`: {} |", wrong.name, wrong.what).expect("memory");
         for (check, missed) in Check::ALL.iter().zip(&mut missed) {
             let noticed = check.run(&problem, Some(wrong)).is_some();
             *missed += usize::from(!noticed);
