@@ -71,7 +71,7 @@ pub(crate) fn forward<E: Element>(g: &Dense, x: &[E], weight: &[E], bias: Option
             let (start, len) = (chunk * CHUNK, CHUNK.min(g.inputs - chunk * CHUNK));
             let left = all_x.select(rows.clone()).window(start, len);
             let right = all_w.window(start, len);
-            E::dispatch_at(level, Dots { left, right, out });
+            E::dispatch_at(level, Dots::whole(left, right, out));
         });
         add_up(&sums, bias, g.outputs, y);
     });

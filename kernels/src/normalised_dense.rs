@@ -64,7 +64,7 @@ pub(crate) fn forward<E: Element>(
             }
             let u_offsets = offsets(g.rows, len);
             let (left, right) = (Rows::new(&u, &u_offsets, len), all_w.window(start, len));
-            E::dispatch_at(level, Dots { left, right, out });
+            E::dispatch_at(level, Dots::whole(left, right, out));
         },
     );
     add_up(&sums, bias, g.outputs, y);

@@ -26,7 +26,7 @@ use crate::Element;
 use crate::simd::{Kernel, Level, MAX_LANES, Simd};
 
 mod dots;
-pub use dots::Dots;
+pub use dots::{Dots, Pieces};
 
 /// Rows of `len` elements each; row k is `base[offsets[k]..offsets[k] + len]`.
 #[derive(Clone, Copy)]
@@ -138,26 +138,43 @@ impl<E: Element> Kernel<E> for CopyRows<'_, E> {
         for (plane, row) in rows {
             let from = &self.from.0[plane * self.from.1 + row * self.from.2..][..self.len];
             let to = &mut self.to.0[plane * self.to.1 + row * self.to.2..][..self.len];
-            for p in (0..self.len).step_by(S::LANES) {
-                let n = (self.len - p).min(S::LANES);
-                let (from, to) = (from.as_ptr().wrapping_add(p), to.as_mut_ptr().wrapping_add(p));
-                // SAFETY: n numbers are left of both.
-                unsafe {
-                    if n < S::LANES {
-                        let mut values = s.load_partial(from, n);
-                        if self.add {
-                            values = s.add(s.load_partial(to, n), values);
-                        }
-                        s.store_partial(to, n, values);
-                    } else if self.add {
-                        s.store(to, s.add(s.load(to), s.load(from)));
-                    } else {
-                        s.store(to, s.load(from));
-                    }
-                }
-            }
+            copy_row(s, from, to, self.add);
         }
     }
+}
+
+/// One row of [`CopyRows`]. Its last vector reaches back over the one before: a masked store costs many whole ones.
+#[inline(always)]
+fn copy_row<E: Element, S: Simd<E>>(s: S, from: &[E], to: &mut [E], add: bool) {
+    let len = from.len();
+    assert!(to.len() == len);
+    let (from, to) = (from.as_ptr(), to.as_mut_ptr());
+    if len < S::LANES {
+        // SAFETY: both have len numbers.
+        unsafe {
+            let mut values = s.load_partial(from, len);
+            if add {
+                values = s.add(s.load_partial(to, len), values);
+            }
+            s.store_partial(to, len, values);
+        }
+        return;
+    }
+    // SAFETY: for p + LANES <= len.
+    let value = |p: usize| unsafe {
+        let values = s.load(from.wrapping_add(p));
+        if add { s.add(s.load(to.wrapping_add(p)), values) } else { values }
+    };
+    // Made before any is stored, so that nothing is added twice.
+    let last = value(len - S::LANES);
+    let mut p = 0;
+    while p + S::LANES <= len {
+        // SAFETY: by the condition.
+        unsafe { s.store(to.add(p), value(p)) };
+        p += S::LANES;
+    }
+    // SAFETY: len >= LANES.
+    unsafe { s.store(to.add(len - S::LANES), last) };
 }
 
 /// What a tile of C begins with.
@@ -199,57 +216,86 @@ impl<E: Element> Multiply<'_, E> {
     }
 }
 
+/// Work that is cut to tiles of M rows and up to N vectors.
+pub(crate) trait Block<E: Element> {
+    /// All of it.
+    fn run<S: Simd<E>, const M: usize, const N: usize>(self, s: S);
+}
+
+/// Runs a block of 1 to 8 rows, [`block_height`] at most, with as many vectors beside each other as fit.
+#[inline(always)]
+pub(crate) fn run_block<E: Element, S: Simd<E>, B: Block<E>>(s: S, rows: usize, block: B) {
+    // M x N + N vectors and one broadcast have to fit in the registers.
+    match (S::REGISTERS, rows) {
+        (32, 8) => block.run::<S, 8, 3>(s),
+        (32, 7) => block.run::<S, 7, 3>(s),
+        (32, 6) => block.run::<S, 6, 4>(s),
+        (32, 5) => block.run::<S, 5, 5>(s),
+        (32, 4) => block.run::<S, 4, 6>(s),
+        (32, 3) => block.run::<S, 3, 7>(s),
+        (32, 2) => block.run::<S, 2, 8>(s),
+        (32, 1) => block.run::<S, 1, 8>(s),
+        (16, 4) => block.run::<S, 4, 3>(s),
+        (16, 3) => block.run::<S, 3, 3>(s),
+        (16, 2) => block.run::<S, 2, 5>(s),
+        (16, 1) => block.run::<S, 1, 7>(s),
+        (8, 4) => block.run::<S, 4, 1>(s),
+        (8, 3) => block.run::<S, 3, 1>(s),
+        (8, 2) => block.run::<S, 2, 2>(s),
+        (8, 1) => block.run::<S, 1, 4>(s),
+        (registers, rows) => unreachable!("no tile for {rows} rows and {registers} registers"),
+    }
+}
+
+/// Calls `$tile` with 4, 2 or 1 vectors, or with N, while `$left` as many are left: as wide as may be, since with few sums
+/// each multiply-add waits for the one before it.
+macro_rules! widest_first {
+    ($n:ident, $left:expr, $tile:ident) => {
+        widest_first!(@ $n, $left, $tile, $n 4 2 1)
+    };
+    (@ $n:ident, $left:expr, $tile:ident, $($width:tt)*) => {$(
+        while const { $width <= $n } && $left >= $width {
+            $tile!($width);
+        }
+    )*};
+}
+pub(crate) use widest_first;
+
 impl<E: Element> Kernel<E> for Multiply<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<E>>(self, s: S) {
-        // M x N + N vectors and one broadcast have to fit in the registers.
-        match (S::REGISTERS, self.checked_height()) {
-            (32, 8) => multiply_block::<E, S, 8, 3>(s, self),
-            (32, 7) => multiply_block::<E, S, 7, 3>(s, self),
-            (32, 6) => multiply_block::<E, S, 6, 4>(s, self),
-            (32, 5) => multiply_block::<E, S, 5, 5>(s, self),
-            (32, 4) => multiply_block::<E, S, 4, 6>(s, self),
-            (32, 3) => multiply_block::<E, S, 3, 7>(s, self),
-            (32, 2) => multiply_block::<E, S, 2, 8>(s, self),
-            (32, 1) => multiply_block::<E, S, 1, 8>(s, self),
-            (16, 4) => multiply_block::<E, S, 4, 3>(s, self),
-            (16, 3) => multiply_block::<E, S, 3, 3>(s, self),
-            (16, 2) => multiply_block::<E, S, 2, 5>(s, self),
-            (16, 1) => multiply_block::<E, S, 1, 7>(s, self),
-            (8, 4) => multiply_block::<E, S, 4, 1>(s, self),
-            (8, 3) => multiply_block::<E, S, 3, 1>(s, self),
-            (8, 2) => multiply_block::<E, S, 2, 2>(s, self),
-            (8, 1) => multiply_block::<E, S, 1, 4>(s, self),
-            (registers, height) => unreachable!("no tile for {height} rows and {registers} registers"),
-        }
+        run_block(s, self.checked_height(), self);
     }
 }
 
-#[inline(always)]
-fn multiply_block<E: Element, S: Simd<E>, const M: usize, const N: usize>(s: S, job: Multiply<'_, E>) {
-    let (rows, len) = (job.rows, job.rows.len);
-    let tile = Tile {
-        out: (job.out.as_mut_ptr(), job.stride),
-        init: job.init,
-        left: (job.packed.as_ptr(), 1, M),
-        right: (rows, rows.count()),
-    };
-    let mut p = 0;
-    while p + N * S::LANES <= len {
-        // SAFETY: `checked_height` held for M, and N whole vectors are left.
-        unsafe { tile.run::<S, M, N, false>(s, p, S::LANES) };
-        p += N * S::LANES;
-    }
-    while p + S::LANES <= len {
-        // SAFETY: as above, one whole vector is left.
-        unsafe { tile.run::<S, M, 1, false>(s, p, S::LANES) };
-        p += S::LANES;
-    }
-    if p < len {
-        // SAFETY: as above, len - p elements are left, fewer than a vector has.
-        unsafe { tile.run::<S, M, 1, true>(s, p, len - p) };
+impl<E: Element> Block<E> for Multiply<'_, E> {
+    #[inline(always)]
+    fn run<S: Simd<E>, const M: usize, const N: usize>(self, s: S) {
+        let (rows, len) = (self.rows, self.rows.len);
+        let tile = Tile {
+            out: (self.out.as_mut_ptr(), self.stride),
+            init: self.init,
+            left: (self.packed.as_ptr(), 1, M),
+            right: (rows, rows.count()),
+        };
+        let mut p = 0;
+        macro_rules! tile {
+            ($width:tt) => {{
+                let last = (len - p - ($width - 1) * S::LANES).min(S::LANES);
+                // SAFETY: `checked_height` held for M, and that many vectors are left, of the last `last` numbers.
+                unsafe {
+                    if last == S::LANES {
+                        tile.run::<S, M, { $width }, false>(s, p, last);
+                    } else {
+                        tile.run::<S, M, { $width }, true>(s, p, last);
+                    }
+                }
+                p += ($width - 1) * S::LANES + last;
+            }};
+        }
+        widest_first!(N, (len - p).div_ceil(S::LANES), tile);
     }
 }
 
@@ -286,7 +332,7 @@ struct Tile<'a, E, R> {
 }
 
 impl<E: Element, R: Right<E>> Tile<'_, E, R> {
-    /// C[0..M][p..p + N lanes]; with `PARTIAL` only the first `n` lanes of the one vector.
+    /// C[0..M][p..p + N lanes]; with `PARTIAL` only the first `n` lanes of the last vector.
     ///
     /// # Safety
     /// A, X and C have M rows, `right.1` rows and p + (N - 1) lanes + n columns.
@@ -306,7 +352,11 @@ impl<E: Element, R: Right<E>> Tile<'_, E, R> {
                     Init::Bias(bias) => s.splat(bias[i]),
                     // SAFETY: this function's contract.
                     Init::Add => unsafe {
-                        load::<E, S, PARTIAL>(s, out.add(i * stride + p + j * S::LANES), n)
+                        if PARTIAL && j + 1 == N {
+                            s.load_partial(out.add(i * stride + p + j * S::LANES), n)
+                        } else {
+                            s.load(out.add(i * stride + p + j * S::LANES))
+                        }
                     },
                 };
             }
@@ -318,7 +368,13 @@ impl<E: Element, R: Right<E>> Tile<'_, E, R> {
             let mut vectors = [s.splat(E::ZERO); N];
             for (j, vector) in vectors.iter_mut().enumerate() {
                 // SAFETY: this function's contract.
-                *vector = unsafe { load::<E, S, PARTIAL>(s, x.wrapping_add(j * S::LANES), n) };
+                *vector = unsafe {
+                    if PARTIAL && j + 1 == N {
+                        s.load_partial(x.wrapping_add(j * S::LANES), n)
+                    } else {
+                        s.load(x.wrapping_add(j * S::LANES))
+                    }
+                };
             }
             for (row, a) in c.iter_mut().zip(&a) {
                 // SAFETY: this function's contract.
@@ -333,7 +389,7 @@ impl<E: Element, R: Right<E>> Tile<'_, E, R> {
                 // SAFETY: this function's contract.
                 unsafe {
                     let at = out.add(i * stride + p + j * S::LANES);
-                    if PARTIAL { s.store_partial(at, n, *value) } else { s.store(at, *value) }
+                    if PARTIAL && j + 1 == N { s.store_partial(at, n, *value) } else { s.store(at, *value) }
                 }
             }
         }
@@ -402,14 +458,4 @@ impl<E: Element> Kernel<E> for Product<'_, E> {
             }
         }
     }
-}
-
-/// A whole vector, or its first `n` lanes.
-///
-/// # Safety
-/// That many elements are readable at `at`.
-#[inline(always)]
-unsafe fn load<E: Element, S: Simd<E>, const PARTIAL: bool>(s: S, at: *const E, n: usize) -> S::V {
-    // SAFETY: the caller's promise.
-    unsafe { if PARTIAL { s.load_partial(at, n) } else { s.load(at) } }
 }

@@ -2,6 +2,7 @@
 
 use super::channels_last::ChannelsLast;
 use super::columns::Columns;
+use super::in_place::{InputRows, WeightRows};
 use super::parts::in_parts;
 use super::plan::{BAND, Plan, bands, even_bands, taps};
 use super::squares::plain::Squares;
@@ -51,11 +52,19 @@ pub(crate) fn backward<E: Element>(
     let input_columns = wants_input.then(|| Columns::input(g)).flatten();
     let weight_columns = wants_weight.then(|| Columns::weight(g)).flatten();
     let squares = (wants_input && input_columns.is_none()).then(|| Squares::input(g, weight)).flatten();
-    let with_input = wants_input && input_columns.is_none() && squares.is_none();
+    let rows = (wants_input && input_columns.is_none() && squares.is_none())
+        .then(|| InputRows::new(g, weight))
+        .flatten();
+    // What is left is by a product over dy, spread to rows of the images.
+    let with_input = wants_input && input_columns.is_none() && squares.is_none() && rows.is_none();
     let with_weight = wants_weight && weight_columns.is_none();
     let plan = (with_input || with_weight).then(|| Plan::new(g));
-    let shared =
-        plan.as_ref().map(|plan| Backward::new(Level::current(), plan, weight, with_input, WEIGHT_BAND));
+    // Where dx needs dy copied, dw reads the copy.
+    let weight_rows = plan.as_ref().filter(|_| !with_input).map(WeightRows::new);
+    let shared = plan
+        .as_ref()
+        .filter(|_| weight_rows.is_none())
+        .map(|plan| Backward::new(Level::current(), plan, weight, with_input, SPREAD));
     in_parts(
         g.images,
         LEAST.div_ceil(g.positions()),
@@ -65,20 +74,23 @@ pub(crate) fn backward<E: Element>(
             let images = part.images.clone();
             let [grad_weight, grad_bias] = part.params.get_disjoint_mut([0, 1]).expect("both");
             let len = g.filters * g.positions();
-            add_bias(g, &grad_output[images.start * len..images.end * len], grad_bias);
+            let dy = &grad_output[images.start * len..images.end * len];
+            add_bias(g, dy, grad_bias);
             if let Some(columns) = &weight_columns {
                 columns.run_backward(images.clone(), x, weight, grad_output, grad_weight, &mut []);
             }
             if let Some(columns) = &input_columns {
                 columns.run_backward(images.clone(), x, weight, grad_output, &mut [], part.input);
             }
+            let planes = part.input.chunks_exact_mut(g.image_len()).zip(dy.chunks_exact(len));
             if let Some(squares) = &squares {
-                let dy = &grad_output[images.start * g.filters * g.positions()..];
-                let planes = dy.chunks_exact(g.filters * g.positions());
-                part.input
-                    .chunks_exact_mut(g.image_len())
-                    .zip(planes)
-                    .for_each(|(dx, dy)| squares.image(dy, None, true, dx));
+                planes.for_each(|(dx, dy)| squares.image(dy, None, true, dx));
+            } else if let Some(rows) = &rows {
+                planes.for_each(|(dx, dy)| rows.image(dy, dx));
+            }
+            if let Some(rows) = &weight_rows {
+                let x = x[images.start * g.image_len()..].chunks_exact(g.image_len());
+                x.zip(dy.chunks_exact(len)).for_each(|(x, dy)| rows.image(x, dy, grad_weight));
             }
             let Some(shared) = &shared else { return };
             let mut work = shared.work();
@@ -136,16 +148,46 @@ pub(super) struct Backward<'a, E: Element> {
     inputs: Vec<PhaseProduct<E>>,
 }
 
-/// dx of the planes of one phase: the weights that meet it, packed, (o, u, v) after (o, u, v), and where in the
-/// spread dy each one's row begins.
+/// dx of the planes of one phase: the weights that meet it, packed, (u, o, v) after (u, o, v), and where in the spread dy
+/// each one's row begins.
 struct PhaseProduct<E: Element> {
     packed: scratch::Scratch<E>,
     offsets: Vec<usize>,
+    /// How many u meet it: each makes as many rows of the product.
+    reach: usize,
 }
 
-/// Positions that dw is summed over at a time: what some rows of dy have of them stays in the second-level cache, and
-/// there are so many that adding up the lanes at the end does not count.
-const WEIGHT_BAND: usize = 2048;
+/// Whether rows of dx that few rows of dy meet are made from these alone: not where rows are short.
+fn in_stretches(row: usize) -> bool {
+    row >= 2 * VECTOR
+}
+
+impl<E: Element> PhaseProduct<E> {
+    /// The u that meet row i of the phase at a row of dy, of which there are `h_out`.
+    fn met(&self, i: usize, h_out: usize) -> Range<usize> {
+        let end = (i + 1).min(self.reach);
+        (i + 1).saturating_sub(h_out).min(end)..end
+    }
+
+    /// A band of rows in stretches that meet the same u. Where rows are short it is one, and dy's zeros are added too.
+    fn stretches(&self, band: &Range<usize>, row: usize, h_out: usize) -> Vec<(Range<usize>, Range<usize>)> {
+        if !in_stretches(row) {
+            return vec![(band.clone(), 0..self.reach)];
+        }
+        let mut stretches: Vec<(Range<usize>, Range<usize>)> = Vec::with_capacity(2 * self.reach + 1);
+        for i in band.clone() {
+            let met = self.met(i, h_out);
+            match stretches.last_mut() {
+                Some((rows, last)) if *last == met => rows.end = i + 1,
+                _ => stretches.push((i..i + 1, met)),
+            }
+        }
+        stretches
+    }
+}
+
+/// Positions of a band of the spread dy: it stays in the second-level cache.
+const SPREAD: usize = 2048;
 
 /// Elements of the widest vector.
 const VECTOR: usize = 16;
@@ -172,18 +214,20 @@ impl<'a, E: Element> Backward<'a, E> {
             let meets = |&(c, u, v): &(usize, usize, usize)| {
                 c == 0 && (u % step.0, v % step.1) == (phase / step.1, phase % step.1)
             };
-            let met: Vec<_> = taps(g).filter(meets).collect();
+            let met: Vec<_> = taps(g).filter(meets).map(|(_, u, v)| (u, v)).collect();
             let depth = g.filters * met.len();
-            let at = |c: usize, k: usize| {
-                let (_, u, v) = met[k % met.len()];
-                ((k / met.len() * g.channels + c) * k_h + u) * k_w + v
-            };
+            let reach = k_h.saturating_sub(phase / step.1).div_ceil(step.0);
+            let columns = met.len().checked_div(reach).unwrap_or(0);
+            // For each row of the product, which weight of channel 0 it is of, and where it begins in the spread dy.
+            let (taps, offsets): (Vec<usize>, Vec<usize>) = (0..reach)
+                .flat_map(|u| (0..g.filters).map(move |o| (u, o)))
+                .flat_map(|(u, o)| met[u * columns..][..columns].iter().map(move |&(u, v)| (o, u, v)))
+                .map(|(o, u, v)| ((o * g.channels * k_h + u) * k_w + v, o * plane + margin - back(u, v)))
+                .unzip();
             let mut packed = scratch::any::<E>(g.channels * depth);
+            let at = |c: usize, k: usize| taps[k] + c * k_h * k_w;
             pack(block_height(level), g.channels, depth, |c, k| weight[at(c, k)], &mut packed);
-            let offsets = (0..g.filters)
-                .flat_map(|o| met.iter().map(move |&(_, u, v)| o * plane + margin - back(u, v)))
-                .collect();
-            PhaseProduct { packed, offsets }
+            PhaseProduct { packed, offsets, reach }
         };
         let inputs = (0..phases).map(product).collect();
         Backward { plan, level, rows, band, halo, margin, plane, weight_offsets, inputs }
@@ -240,9 +284,12 @@ impl<'a, E: Element> Backward<'a, E> {
         let count = band.end.min(plan.h_out).saturating_sub(first);
         // Row i of dy stands here.
         let start = |i: usize| self.margin - self.halo * row + (i + self.halo - band.start) * row;
-        for plane in spread.chunks_exact_mut(self.plane) {
-            plane[self.margin - self.halo * row..start(first)].fill(E::ZERO);
-            plane[start(first + count)..self.margin + band.len() * row].fill(E::ZERO);
+        // In stretches, only the gaps between these rows are read, and they are still zeros.
+        if !in_stretches(row) {
+            for plane in spread.chunks_exact_mut(self.plane) {
+                plane[self.margin - self.halo * row..start(first)].fill(E::ZERO);
+                plane[start(first + count)..self.margin + band.len() * row].fill(E::ZERO);
+            }
         }
         if count > 0 {
             let from = (&dy[first * w_out..], plan.g.positions(), w_out);
@@ -261,11 +308,7 @@ impl<'a, E: Element> Backward<'a, E> {
         let len = plan.band_len(&rows);
         let (left, columns) =
             (Rows::new(spread, &self.weight_offsets, len), columns.window(rows.start * plan.row, len));
-        for start in (0..len).step_by(WEIGHT_BAND) {
-            let band = WEIGHT_BAND.min(len - start);
-            let (left, right) = (left.window(start, band), columns.window(start, band));
-            E::dispatch_at(self.level, Dots { left, right, out: grad_weight });
-        }
+        E::dispatch_at(self.level, Dots::whole(left, columns, grad_weight));
     }
 
     /// A band of the planes of dx: a gather from the spread dy for each phase, with what they begin with.
@@ -278,12 +321,28 @@ impl<'a, E: Element> Backward<'a, E> {
                 continue;
             }
             let rows = Rows::new(spread, &product.offsets, band.len() * row);
-            for start in (0..rows.len()).step_by(BAND) {
-                let rows = rows.window(start, BAND.min(rows.len() - start));
-                for block in blocks(block_height(self.level), g.channels) {
-                    let packed = &product.packed[block.start * depth..block.end * depth];
-                    let out = &mut planes[block.start * pixels + band.start * row + start..];
-                    E::dispatch_at(self.level, Multiply { packed, rows, init, out, stride: pixels });
+            let blocks = || blocks(block_height(self.level), g.channels);
+            for (part, met) in product.stretches(band, row, self.plan.h_out) {
+                let (first, len) = ((part.start - band.start) * row, part.len() * row);
+                let met = met.start * depth / product.reach..met.end * depth / product.reach;
+                if met.is_empty() {
+                    if let Init::Zero = init {
+                        planes
+                            .chunks_mut(pixels)
+                            .for_each(|plane| plane[part.start * row..][..len].fill(E::ZERO));
+                    }
+                    continue;
+                }
+                // What several blocks of channels read stays in the first-level cache.
+                let step = if g.channels > block_height(self.level) { BAND } else { len };
+                for start in (0..len).step_by(step) {
+                    let rows = rows.select(met.clone()).window(first + start, step.min(len - start));
+                    for block in blocks() {
+                        let packed = &product.packed[block.start * depth..block.end * depth];
+                        let packed = &packed[met.start * block.len()..met.end * block.len()];
+                        let out = &mut planes[block.start * pixels + part.start * row + start..];
+                        E::dispatch_at(self.level, Multiply { packed, rows, init, out, stride: pixels });
+                    }
                 }
             }
         }

@@ -158,7 +158,7 @@ impl Columns {
             } else if !grad_weight.is_empty() {
                 let columns = self.im2col(&x[images.start * image..images.end * image], images.len());
                 let right = Rows::new(&columns, &offsets[..depth], len);
-                E::dispatch_at(self.level, Dots { left, right, out: &mut *grad_weight });
+                E::dispatch_at(self.level, Dots::whole(left, right, grad_weight));
             }
             if !dx.is_empty() {
                 let mut columns = scratch::any::<E>(depth * len);

@@ -36,6 +36,7 @@ mod columns;
 mod deep;
 mod few;
 pub(crate) mod forward;
+mod in_place;
 mod parts;
 mod phases;
 mod plan;

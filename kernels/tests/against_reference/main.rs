@@ -93,6 +93,32 @@ fn geometries() -> Vec<Geometry> {
             all.push(Geometry { images, channels, filters, size, padding, ..base });
         }
     }
+    // Rows so long that dx is made row by row, and dw band by band, with some of a row's vectors over its edges.
+    for (channels, width) in
+        [(3, 95), (2, 96), (1, 97), (5, 103), (3, 105), (7, 111), (8, 112), (9, 113), (4, 131)]
+    {
+        for (kernel, padding) in [
+            ((3, 3), (0, 0)),
+            ((5, 5), (0, 0)),
+            ((2, 5), (1, 2)),
+            ((4, 4), (5, 6)),
+            ((1, 1), (0, 1)),
+            ((3, 6), (2, 5)),
+        ] {
+            all.push(Geometry {
+                images: 1,
+                channels,
+                size: (19, width),
+                filters: 9,
+                kernel,
+                padding,
+                ..base
+            });
+        }
+    }
+    for width in [1530, 1700, 6500] {
+        all.push(Geometry { images: 1, channels: 1, size: (4, width), ..base });
+    }
     let large = Geometry { size: (61, 53), channels: 3, filters: 10, kernel: (5, 5), ..base };
     all.push(large);
     all.push(Geometry { stride: (2, 2), padding: (2, 2), images: 35, size: (31, 53), ..large });

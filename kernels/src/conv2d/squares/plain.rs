@@ -15,8 +15,19 @@ use crate::conv2d::winograd::{FOUR, Form, Four, TWO, Two};
 use crate::simd::{MAX_LANES, Simd};
 use crate::{Element, scratch};
 
-/// Outputs in a band: with fewer, a band's last vector, which is not full, counts for more than the caches.
+/// Outputs in a band, at most.
 const BAND: usize = 4096;
+
+/// Rows of squares in a band: few, so that the outputs are still in the caches when they are copied, but not so few that
+/// the last vectors of the bands, which are not full, count for more.
+fn band_rows(h: usize, row: usize, w: usize, most: usize) -> usize {
+    let vectors = |band: usize| -> usize {
+        bands(h, band).map(|rows| ((rows.len() - 1) * row + w).div_ceil(MAX_LANES)).sum()
+    };
+    let most = even_bands(h, row, most);
+    let fewest = (1..=most).map(vectors).min().expect("a band has a row");
+    (1..=most).find(|&band| 32 * vectors(band) <= 33 * fewest).expect("one has the fewest")
+}
 
 /// A convolution in squares of outputs.
 pub(in crate::conv2d) enum Squares<E: Element> {
@@ -99,7 +110,8 @@ impl<E: Element, F: Form<P>, const P: usize> Plan<E, F, P> {
         let (h, w) = (size.0.div_ceil(F::SIDE), size.1.div_ceil(F::SIDE));
         let phases = Phases::new(g, (F::SIDE, F::SIDE)).resized(h + 1, w + 1);
         let bank = Bank::new(g, &phases, weight);
-        Plan { size, phases, bank, band: even_bands(h, phases.row, BAND / F::SIDE / F::SIDE) }
+        let band = band_rows(h, phases.row, w, BAND / F::SIDE / F::SIDE);
+        Plan { size, phases, bank, band }
     }
 
     fn image(&self, x: &[E], bias: Option<&[E]>, add: bool, y: &mut [E]) {
