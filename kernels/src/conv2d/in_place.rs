@@ -26,6 +26,18 @@ const WIDEST: usize = 5;
 /// What a copy of a vector of dy would cost, in multiply-adds of a vector.
 const COPY: usize = 8;
 
+/// Sums that keep the multipliers busy.
+const FEWEST: usize = 12;
+
+/// Planes of dy at most, that is, places at which it is read: the processor foresees so many.
+const STREAMS: usize = 16;
+
+/// Bytes of the rows of dy that a row of dx meets, at most: they have to stay in the first-level cache.
+const CACHE: usize = 24 << 10;
+
+/// Rows of dx that are made side by side, where one takes several tiles.
+const ROWS: usize = 8;
+
 /// Where the planes of dy begin, for dw.
 pub(super) struct WeightRows<'a> {
     plan: &'a Plan,
@@ -61,9 +73,17 @@ impl<E: Element> InputRows<E> {
     /// dx this way, where it is the faster one.
     pub(super) fn new(g: &Geometry, weight: &[E]) -> Option<InputRows<E>> {
         let ((k_h, k_w), level) = (g.kernel, Level::current());
+        let (width, w_out) = (g.size.1, g.output_size().1);
+        let vectors = width.div_ceil(MAX_LANES);
         // What the last vector of a row does for nothing, against a copy that would serve so many products.
-        let beyond = g.size.1.next_multiple_of(MAX_LANES) - g.size.1;
-        if g.stride != (1, 1) || k_w > WIDEST || beyond * g.depth() > COPY * g.size.1 {
+        let dear = (vectors * MAX_LANES - width) * g.depth() > COPY * width;
+        // Few sums would wait for each other.
+        let few = g.channels.min(block_height(level)) * vectors < FEWEST;
+        // Rows of dy are read for all rows of dx that they meet, plane by plane; and again for each block of channels.
+        let far = g.filters > STREAMS
+            || g.filters * k_h * w_out * size_of::<E>() > CACHE
+            || g.channels > block_height(level);
+        if g.stride != (1, 1) || k_w > WIDEST || dear || few || far {
             return None;
         }
         let depth = g.filters * k_h * k_w;
@@ -117,21 +137,24 @@ impl<E: Element> Kernel<E> for InputBlock<'_, E> {
 impl<E: Element> Block<E> for InputBlock<'_, E> {
     #[inline(always)]
     fn run<S: Simd<E>, const M: usize, const N: usize>(mut self, s: S) {
-        let (width, mut j) = (self.g.size.1, 0);
-        macro_rules! columns {
-            ($width:tt) => {{
-                self.columns::<S, M, { $width }>(s, j);
-                j += $width * S::LANES;
-            }};
+        let (height, width) = self.g.size;
+        for start in (0..height).step_by(ROWS) {
+            let (rows, mut j) = (start..height.min(start + ROWS), 0);
+            macro_rules! columns {
+                ($width:tt) => {{
+                    self.columns::<S, M, { $width }>(s, rows.clone(), j);
+                    j += $width * S::LANES;
+                }};
+            }
+            widest_first!(N, width.saturating_sub(j).div_ceil(S::LANES), columns);
         }
-        widest_first!(N, width.saturating_sub(j).div_ceil(S::LANES), columns);
     }
 }
 
 impl<E: Element> InputBlock<'_, E> {
-    /// N vectors of every row, from column j on. The last may reach over the end.
+    /// N vectors of some rows, from column j on. The last may reach over the end.
     #[inline(always)]
-    fn columns<S: Simd<E>, const M: usize, const N: usize>(&mut self, s: S, j: usize) {
+    fn columns<S: Simd<E>, const M: usize, const N: usize>(&mut self, s: S, rows: Range<usize>, j: usize) {
         let (g, (h_out, w_out)) = (self.g, self.g.output_size());
         // The lanes of vector n that weight column v finds in a row of dy.
         let within = |n: usize, v: usize| {
@@ -143,7 +166,7 @@ impl<E: Element> InputBlock<'_, E> {
         for (v, windows) in windows.iter_mut().enumerate().take(g.kernel.1) {
             *windows = std::array::from_fn(|n| within(n, v));
         }
-        for i in 0..g.size.0 {
+        for i in rows {
             let end = (i + g.padding.0 + 1).min(g.kernel.0);
             let met = (i + g.padding.0 + 1).saturating_sub(h_out).min(end)..end;
             // SAFETY: `run` has checked the sizes; i is a row, j a column of it, `met` and `windows` are as they should.
