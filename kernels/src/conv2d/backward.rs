@@ -59,12 +59,10 @@ pub(crate) fn backward<E: Element>(
     let with_input = wants_input && input_columns.is_none() && squares.is_none() && rows.is_none();
     let with_weight = wants_weight && weight_columns.is_none();
     let plan = (with_input || with_weight).then(|| Plan::new(g));
-    // Where dx needs dy copied, dw reads the copy.
-    let weight_rows = plan.as_ref().filter(|_| !with_input).map(WeightRows::new);
-    let shared = plan
-        .as_ref()
-        .filter(|_| weight_rows.is_none())
-        .map(|plan| Backward::new(Level::current(), plan, weight, with_input, SPREAD));
+    // The same way whether dx is wanted or not: dw alone has the same bits.
+    let weight_rows = plan.as_ref().filter(|_| with_weight).map(WeightRows::new);
+    let spread = plan.as_ref().filter(|_| with_input);
+    let spread = spread.map(|plan| Backward::new(Level::current(), plan, weight, true, SPREAD));
     in_parts(
         g.images,
         LEAST.div_ceil(g.positions()),
@@ -92,18 +90,12 @@ pub(crate) fn backward<E: Element>(
                 let x = x[images.start * g.image_len()..].chunks_exact(g.image_len());
                 x.zip(dy.chunks_exact(len)).for_each(|(x, dy)| rows.image(x, dy, grad_weight));
             }
-            let Some(shared) = &shared else { return };
-            let mut work = shared.work();
-            let grad_weight = if with_weight { &mut **grad_weight } else { &mut [] };
-            for (index, n) in images.enumerate() {
-                let dy = &grad_output[n * g.filters * g.positions()..][..g.filters * g.positions()];
-                let x = &x[n * g.image_len()..][..g.image_len()];
-                let dx = if with_input {
-                    &mut part.input[index * g.image_len()..][..g.image_len()]
-                } else {
-                    &mut []
-                };
-                shared.image(x, &mut work, grad_weight, dx, |spread, band| shared.spread(dy, band, spread));
+            let Some(spread) = &spread else { return };
+            let mut work = spread.work();
+            let planes = part.input.chunks_exact_mut(g.image_len()).zip(dy.chunks_exact(len));
+            for (dx, dy) in planes {
+                // Without dw nobody asks for x.
+                spread.image(&[], &mut work, &mut [], dx, |to, band| spread.spread(dy, band, to));
             }
         },
     );
