@@ -437,6 +437,11 @@ mod tests {
         let confusion = Confusion { tp: 0, fn_: 4, fp: 0, tn: 96 };
         assert_eq!((confusion.accuracy(), confusion.balanced_accuracy()), (0.96, 0.5));
         assert_eq!(base_rate(&[F, F, F, T]), 0.75);
+        // Where one kind is missing, that of the other; more wrong answers than right ones.
+        assert_eq!(Confusion { tp: 1, fn_: 3, fp: 0, tn: 0 }.balanced_accuracy(), 0.25);
+        assert_eq!(Confusion { tp: 0, fn_: 0, fp: 4, tn: 1 }.balanced_accuracy(), 0.2);
+        assert_eq!(Confusion { tp: 1, fn_: 3, fp: 1, tn: 1 }.balanced_accuracy(), 0.375);
+        assert_eq!(Confusion { tp: 0, fn_: 0, fp: 0, tn: 0 }.balanced_accuracy(), 0.0);
     }
 
     #[test]

@@ -4,9 +4,10 @@ mod kinks;
 mod losses;
 
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use twinglyph::ops::{self, Conv2d, Dense, EuclideanDistance, Flatten, MaxPool2d, Mean, Mul, Relu, Square};
-use twinglyph::tape::Op;
-use twinglyph::{Element, Error, Tape, Tensor, Var, gradcheck};
+use twinglyph::tape::{Call, Op, Watch};
+use twinglyph::{Element, Error, Shape, Tape, Tensor, Var, gradcheck};
 use twinglyph_kernels::simd::{LEVEL_VARIABLE, Level};
 
 #[test]
@@ -111,6 +112,82 @@ fn every_op_in_f32_agrees_with_f64() {
         }
         println!("{:20} {worst:.1e}", entry.name);
     }
+}
+
+/// Operations of the formula as it is written: two for each product; backward as many for each gradient that is wanted.
+#[test]
+fn operations_are_counted_as_the_formula_is_written() {
+    let count = |op: &dyn Op<f64>, shapes: &[&[usize]], wanted: Option<&[bool]>| {
+        let shapes: Vec<Shape> = shapes.iter().map(|&dims| Shape::from(dims)).collect();
+        op.flops(&shapes.iter().collect::<Vec<_>>(), wanted)
+    };
+    // 2 images, 3 channels of 6 x 7, 5 filters of 2 x 3: 5 x 5 outputs, 18 products each.
+    let conv = ops::Conv2d { stride: (1, 1), padding: (0, 0) };
+    let (conv, shapes): (&dyn Op<f64>, [&[usize]; 3]) = (&conv, [&[2, 3, 6, 7], &[5, 3, 2, 3], &[5]]);
+    let dense = 2 * (2 * 5 * 5 * 5) * 18;
+    assert_eq!(count(conv, &shapes, None), dense);
+    for (wanted, times) in [([true, true, true], 2), ([false, true, true], 1), ([true, false, false], 1)] {
+        assert_eq!(count(conv, &shapes, Some(&wanted)), times * dense, "{wanted:?}");
+    }
+    assert_eq!(count(conv, &shapes, Some(&[false, false, true])), 0);
+    // Two of them, pooled between: 3 channels of 10 x 10 to 4 of 8 x 8, of 4 x 4, to 2 of 2 x 2.
+    let block = ops::ConvBlock { padding: (0, 0), tail: ops::Tail::ReluMaxPool };
+    let stack = ops::ConvStack { blocks: vec![block; 2], flatten: true };
+    let (stack, shapes): (&dyn Op<f64>, [&[usize]; 5]) =
+        (&stack, [&[1, 3, 10, 10], &[4, 3, 3, 3], &[4], &[2, 4, 3, 3], &[2]]);
+    let (first, second) = (2 * 4 * 64 * 27, 2 * 2 * 4 * 36);
+    assert_eq!(count(stack, &shapes, None), first + second);
+    for (wanted, expected) in [
+        ([true, true, true, true, true], 2 * first + 2 * second),
+        ([false, true, true, true, true], first + 2 * second),
+        ([false, false, false, true, false], 2 * second),
+        ([true, false, true, false, true], first + second),
+    ] {
+        assert_eq!(count(stack, &shapes, Some(&wanted)), expected, "{wanted:?}");
+    }
+    // 4 rows, 6 features, 3 outputs.
+    let dense: (&dyn Op<f64>, [&[usize]; 3]) = (&Dense, [&[4, 6], &[3, 6], &[3]]);
+    assert_eq!(count(dense.0, &dense.1, None), 144);
+    assert_eq!(count(dense.0, &dense.1, Some(&[true, true, false])), 288);
+    assert_eq!(count(dense.0, &dense.1, Some(&[true, false, true])), 144);
+    assert_eq!(count(dense.0, &dense.1, Some(&[false, true, true])), 144);
+    // The same with 6 features normalised before: x, gamma, beta, weight, bias.
+    let normalised = ops::NormalisedDense { eps: 1e-3 };
+    let shapes: [&[usize]; 5] = [&[4, 6], &[6], &[6], &[3, 6], &[3]];
+    assert_eq!(count(&normalised, &shapes, None), 144);
+    assert_eq!(count(&normalised, &shapes, Some(&[true; 5])), 288);
+    assert_eq!(count(&normalised, &shapes, Some(&[false, true, true, true, true])), 144);
+    assert_eq!(count(&normalised, &shapes, Some(&[true, true, true, false, true])), 144);
+    let pairwise = ops::PairwiseSquaredDistance;
+    assert_eq!(count(&pairwise, &[&[5, 7]], None), 3 * 5 * 5 * 7);
+    // What is not worth counting.
+    assert_eq!(count(&Relu, &[&[5, 7]], None), 0);
+}
+
+/// Keeps what it is told.
+struct Witness(Arc<Mutex<Vec<Call>>>);
+
+impl Watch for Witness {
+    fn start(&mut self) {}
+    fn stop(&mut self, call: &Call) {
+        self.0.lock().unwrap().push(call.clone());
+    }
+}
+
+#[test]
+fn whoever_watches_is_told_of_every_call_and_its_bytes() {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let mut tape = Tape::<f64>::new();
+    tape.watch(Witness(calls.clone()));
+    let a = tape.parameter(Tensor::from_fn([2, 3], |i| i as f64));
+    let b = tape.constant(Tensor::from_fn([2, 3], |i| i as f64));
+    let y = tape.apply(Mul, &[a, b]).unwrap();
+    tape.backward_from(y, &Tensor::from_fn([2, 3], |_| 1.0)).unwrap();
+    let calls = calls.lock().unwrap();
+    let told: Vec<_> = calls.iter().map(|call| (call.op, call.backward, call.flops, call.bytes)).collect();
+    // Two inputs and an output; backward also the gradient of the one that is wanted, added to.
+    assert_eq!(told, [("mul", false, 0, 3 * 48), ("mul", true, 0, 5 * 48)]);
+    assert!(calls.iter().all(|call| call.input == Shape::from([2, 3])));
 }
 
 #[test]
