@@ -191,6 +191,30 @@ fn whoever_watches_is_told_of_every_call_and_its_bytes() {
 }
 
 #[test]
+fn the_first_value_and_the_first_gradient_that_are_not_finite_name_their_op() {
+    let mut tape = Tape::<f64>::new();
+    let x = tape.parameter(Tensor::new([2], vec![0.0, 1e200]).unwrap());
+    let mark = tape.len();
+    let same = tape.apply(Relu, &[x]).unwrap();
+    assert_eq!(tape.first_fault(mark), None);
+    let square = tape.apply(Square, &[same]).unwrap();
+    tape.apply(Mean, &[square]).unwrap();
+    assert_eq!(tape.first_fault(mark), Some(square));
+    assert_eq!((tape.op_name(square), tape.op_name(same)), (Some("square"), Some("relu")));
+    assert_eq!(tape.op_name(x), None);
+    // 0 by 1e200 by 1e200 is 0; the gradient is infinite.
+    let mut tape = Tape::<f64>::new();
+    let x = tape.parameter(Tensor::new([1], vec![0.0]).unwrap());
+    let y = tape.apply(ops::Scale { factor: 1e200 }, &[x]).unwrap();
+    let sound = tape.apply(Mean, &[y]).unwrap();
+    assert_eq!(tape.first_gradient_fault(sound).unwrap(), None);
+    let y = tape.apply(ops::Scale { factor: 1e200 }, &[y]).unwrap();
+    let loss = tape.apply(Mean, &[y]).unwrap();
+    assert_eq!(tape.first_fault(0), None);
+    assert_eq!(tape.first_gradient_fault(loss).unwrap(), Some("scale"));
+}
+
+#[test]
 fn a_value_used_twice_by_one_op_gets_both_gradients() {
     // y = x x: dy/dx = 2 x.
     let mut tape = Tape::new();
