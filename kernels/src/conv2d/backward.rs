@@ -48,21 +48,10 @@ pub(crate) fn backward<E: Element>(
             deep.images(part.images.len(), x, spread, grad_weight, part.input);
         });
     }
-    // Each of the two by columns where that is cheaper.
-    let input_columns = wants_input.then(|| Columns::input(g)).flatten();
-    let weight_columns = wants_weight.then(|| Columns::weight(g)).flatten();
-    let squares = (wants_input && input_columns.is_none()).then(|| Squares::input(g, weight)).flatten();
-    let rows = (wants_input && input_columns.is_none() && squares.is_none())
-        .then(|| InputRows::new(g, weight))
-        .flatten();
-    // What is left is by a product over dy, spread to rows of the images.
-    let with_input = wants_input && input_columns.is_none() && squares.is_none() && rows.is_none();
-    let with_weight = wants_weight && weight_columns.is_none();
-    let plan = (with_input || with_weight).then(|| Plan::new(g));
-    // The same way whether dx is wanted or not: dw alone has the same bits.
-    let weight_rows = plan.as_ref().filter(|_| with_weight).map(WeightRows::new);
-    let spread = plan.as_ref().filter(|_| with_input);
-    let spread = spread.map(|plan| Backward::new(Level::current(), plan, weight, true, SPREAD));
+    let plan = Plan::new(g);
+    // Chosen each for itself, so that dw alone has the bits that it has beside dx.
+    let weight_way = wants_weight.then(|| WeightWay::new(&plan));
+    let input_way = wants_input.then(|| InputWay::new(&plan, weight));
     in_parts(
         g.images,
         LEAST.div_ceil(g.positions()),
@@ -74,31 +63,68 @@ pub(crate) fn backward<E: Element>(
             let len = g.filters * g.positions();
             let dy = &grad_output[images.start * len..images.end * len];
             add_bias(g, dy, grad_bias);
-            if let Some(columns) = &weight_columns {
-                columns.run_backward(images.clone(), x, weight, grad_output, grad_weight, &mut []);
+            match &weight_way {
+                Some(WeightWay::Columns(columns)) => {
+                    columns.run_backward(images.clone(), x, weight, grad_output, grad_weight, &mut []);
+                }
+                Some(WeightWay::Rows(rows)) => {
+                    let x = x[images.start * g.image_len()..].chunks_exact(g.image_len());
+                    x.zip(dy.chunks_exact(len)).for_each(|(x, dy)| rows.image(x, dy, grad_weight));
+                }
+                None => {}
             }
-            if let Some(columns) = &input_columns {
-                columns.run_backward(images.clone(), x, weight, grad_output, &mut [], part.input);
-            }
-            let planes = part.input.chunks_exact_mut(g.image_len()).zip(dy.chunks_exact(len));
-            if let Some(squares) = &squares {
-                planes.for_each(|(dx, dy)| squares.image(dy, None, true, dx));
-            } else if let Some(rows) = &rows {
-                planes.for_each(|(dx, dy)| rows.image(dy, dx));
-            }
-            if let Some(rows) = &weight_rows {
-                let x = x[images.start * g.image_len()..].chunks_exact(g.image_len());
-                x.zip(dy.chunks_exact(len)).for_each(|(x, dy)| rows.image(x, dy, grad_weight));
-            }
-            let Some(spread) = &spread else { return };
-            let mut work = spread.work();
-            let planes = part.input.chunks_exact_mut(g.image_len()).zip(dy.chunks_exact(len));
-            for (dx, dy) in planes {
-                // Without dw nobody asks for x.
-                spread.image(&[], &mut work, &mut [], dx, |to, band| spread.spread(dy, band, to));
+            let Some(way) = &input_way else { return };
+            let planes = dy.chunks_exact(len).zip(part.input.chunks_exact_mut(g.image_len()));
+            match way {
+                InputWay::Columns(columns) => {
+                    columns.run_backward(images, x, weight, grad_output, &mut [], part.input);
+                }
+                InputWay::Squares(squares) => planes.for_each(|(dy, dx)| squares.image(dy, None, true, dx)),
+                InputWay::Rows(rows) => planes.for_each(|(dy, dx)| rows.image(dy, dx)),
+                InputWay::Spread(spread) => {
+                    let mut work = spread.work();
+                    // Without dw nobody asks for x.
+                    planes.for_each(|(dy, dx)| {
+                        spread.image(&[], &mut work, &mut [], dx, |to, band| spread.spread(dy, band, to));
+                    });
+                }
             }
         },
     );
+}
+
+/// The way to dw.
+enum WeightWay<'a> {
+    Columns(Columns),
+    Rows(WeightRows<'a>),
+}
+
+impl<'a> WeightWay<'a> {
+    /// The fastest.
+    fn new(plan: &'a Plan) -> WeightWay<'a> {
+        Columns::weight(&plan.g).map_or_else(|| WeightWay::Rows(WeightRows::new(plan)), WeightWay::Columns)
+    }
+}
+
+/// The way to dx.
+enum InputWay<'a, E: Element> {
+    Columns(Columns),
+    Squares(Squares<E>),
+    Rows(InputRows<E>),
+    /// A product over dy, spread to rows of the images.
+    Spread(Backward<'a, E>),
+}
+
+impl<'a, E: Element> InputWay<'a, E> {
+    /// The fastest.
+    fn new(plan: &'a Plan, weight: &[E]) -> InputWay<'a, E> {
+        let g = &plan.g;
+        Columns::input(g)
+            .map(InputWay::Columns)
+            .or_else(|| Squares::input(g, weight).map(InputWay::Squares))
+            .or_else(|| InputRows::new(g, weight).map(InputWay::Rows))
+            .unwrap_or_else(|| InputWay::Spread(Backward::new(Level::current(), plan, weight, true, SPREAD)))
+    }
 }
 
 /// Adds db of some images, where it is not empty.
