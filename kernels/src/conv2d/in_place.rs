@@ -16,7 +16,7 @@
 use super::Geometry;
 use super::plan::Plan;
 use crate::simd::{Kernel, Level, MAX_LANES, Simd};
-use crate::tile::{Block, Dots, Pieces, Rows, block_height, blocks, pack, run_block, widest_first};
+use crate::tile::{Block, Dots, Pieces, Rows, block_height, pack, run_block, widest_first};
 use crate::{Element, scratch};
 use std::ops::Range;
 
@@ -65,7 +65,7 @@ impl<'a> WeightRows<'a> {
 pub(super) struct InputRows<E: Element> {
     g: Geometry,
     level: Level,
-    /// In blocks of channels: (u, o, v).
+    /// (u, o, v, c).
     packed: scratch::Scratch<E>,
 }
 
@@ -78,12 +78,12 @@ impl<E: Element> InputRows<E> {
         // What the last vector of a row does for nothing, against a copy that would serve so many products.
         let dear = (vectors * MAX_LANES - width) * g.depth() > COPY * width;
         // Few sums would wait for each other.
-        let few = g.channels.min(block_height(level)) * vectors < FEWEST;
-        // Rows of dy are read for all rows of dx that they meet, plane by plane; and again for each block of channels.
-        let far = g.filters > STREAMS
-            || g.filters * k_h * w_out * size_of::<E>() > CACHE
-            || g.channels > block_height(level);
-        if g.stride != (1, 1) || k_w > WIDEST || dear || few || far {
+        let few = g.channels * vectors < FEWEST;
+        // Rows of dy are read for all rows of dx that they meet, plane by plane.
+        let far = g.filters > STREAMS || g.filters * k_h * w_out * size_of::<E>() > CACHE;
+        // They would be read again for each block of channels.
+        let several = g.channels > block_height(level);
+        if g.stride != (1, 1) || k_w > WIDEST || dear || few || far || several {
             return None;
         }
         let depth = g.filters * k_h * k_w;
@@ -100,41 +100,33 @@ impl<E: Element> InputRows<E> {
 
     /// Adds dx of an image.
     pub(super) fn image(&self, dy: &[E], dx: &mut [E]) {
-        let (g, plane) = (&self.g, self.g.size.0 * self.g.size.1);
-        let depth = self.packed.len() / g.channels;
-        for block in blocks(block_height(self.level), g.channels) {
-            let packed = &self.packed[block.start * depth..block.end * depth];
-            let dx = &mut dx[block.start * plane..block.end * plane];
-            E::dispatch_at(self.level, InputBlock { g, packed, dy, dx });
-        }
+        E::dispatch_at(self.level, InputImage { g: &self.g, packed: &self.packed, dy, dx });
     }
 }
 
-/// dx of a block of channels.
-struct InputBlock<'a, E> {
+/// dx of an image.
+struct InputImage<'a, E> {
     g: &'a Geometry,
     packed: &'a [E],
     dy: &'a [E],
     dx: &'a mut [E],
 }
 
-impl<E: Element> Kernel<E> for InputBlock<'_, E> {
+impl<E: Element> Kernel<E> for InputImage<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<E>>(self, s: S) {
         let g = self.g;
-        let channels = self.dx.len() / (g.size.0 * g.size.1);
         // What the tiles rely on.
         assert!(g.stride == (1, 1) && g.kernel.1 <= WIDEST && WIDEST <= S::LANES + 1);
         assert!(self.dy.len() == g.filters * g.positions());
-        assert!(self.dx.len() == channels * g.size.0 * g.size.1);
-        assert!(self.packed.len() == channels * g.filters * g.kernel.0 * g.kernel.1);
-        run_block(s, channels, self);
+        assert!(self.dx.len() == g.image_len() && self.packed.len() == g.weight_len());
+        run_block(s, g.channels, self);
     }
 }
 
-impl<E: Element> Block<E> for InputBlock<'_, E> {
+impl<E: Element> Block<E> for InputImage<'_, E> {
     #[inline(always)]
     fn run<S: Simd<E>, const M: usize, const N: usize>(mut self, s: S) {
         let (height, width) = self.g.size;
@@ -151,7 +143,7 @@ impl<E: Element> Block<E> for InputBlock<'_, E> {
     }
 }
 
-impl<E: Element> InputBlock<'_, E> {
+impl<E: Element> InputImage<'_, E> {
     /// N vectors of some rows, from column j on. The last may reach over the end.
     #[inline(always)]
     fn columns<S: Simd<E>, const M: usize, const N: usize>(&mut self, s: S, rows: Range<usize>, j: usize) {

@@ -116,22 +116,18 @@ fn dots_band<E: Element, S: Simd<E>>(s: S, job: &mut Dots<'_, E>, mut part: Part
     let rows = job.left.count();
     let mut i = 0;
     while i < rows {
-        // Rows of Y are shared by all of X, so more of them are worth more; but a block of 8 + 1 is not.
+        // Four rows of Y and not more, though they are shared by all of X: fewer rows make longer bands.
         let height = match (S::REGISTERS, rows - i) {
-            (8, 1) => 1,
-            (8, _) => 2,
-            (32, 8..) => 4,
             (_, 1) => 1,
-            (_, 2 | 3) => 2,
-            _ => 4,
+            (8, _) | (_, 2 | 3) => 2,
+            _ => MAX_ROWS,
         };
         let part = &mut part;
         match (S::REGISTERS, height) {
-            (32, 8) => dots_block::<E, S, 8, 3>(s, job, i, part),
-            (32, 4) => dots_block::<E, S, 4, 6>(s, job, i, part),
+            (32, MAX_ROWS) => dots_block::<E, S, MAX_ROWS, 6>(s, job, i, part),
             (32, 2) => dots_block::<E, S, 2, 8>(s, job, i, part),
             (32, 1) => dots_block::<E, S, 1, 8>(s, job, i, part),
-            (16, 4) => dots_block::<E, S, 4, 3>(s, job, i, part),
+            (16, MAX_ROWS) => dots_block::<E, S, MAX_ROWS, 3>(s, job, i, part),
             (16, 2) => dots_block::<E, S, 2, 4>(s, job, i, part),
             (16, 1) => dots_block::<E, S, 1, 6>(s, job, i, part),
             (8, 2) => dots_block::<E, S, 2, 2>(s, job, i, part),
@@ -142,7 +138,7 @@ fn dots_band<E: Element, S: Simd<E>>(s: S, job: &mut Dots<'_, E>, mut part: Part
 }
 
 /// Rows of the highest tile.
-const MAX_ROWS: usize = 8;
+const MAX_ROWS: usize = 4;
 
 /// M rows of G from row i on.
 #[inline(always)]
