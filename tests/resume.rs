@@ -222,6 +222,8 @@ fn a_run_killed_before_its_first_checkpoint_begins_again_and_a_longer_one_is_an_
     let epochs = four.iter().position(|word| *word == "--epochs").unwrap();
     four[epochs + 1] = "4";
     succeed(temp.path(), &four);
+    // As it would be killed on the way from a finished run to a longer one.
+    fs::remove_file(at("two/model.safetensors")).unwrap();
     succeed(temp.path(), &["train", "--resume", "two", "--epochs", "4", "--quiet"]);
     assert_eq!(left(&at("two")), left(&at("four")));
     assert_eq!(fs::read(at("two/config.toml")).unwrap(), fs::read(at("four/config.toml")).unwrap());
@@ -231,6 +233,27 @@ fn a_run_killed_before_its_first_checkpoint_begins_again_and_a_longer_one_is_an_
     assert!(at("begun/model.safetensors").is_file());
     let said = fail(temp.path(), &["train", "--resume", "two", "--epochs", "3"], 2);
     assert!(said.contains("--epochs 3: the run has 4, expected at least as many"), "{said}");
+}
+
+/// From the moment that a folder is a run it has the weights that --init took.
+#[test]
+fn a_run_from_other_weights_that_is_killed_at_once_goes_on_from_those_weights() {
+    let temp = tempfile::tempdir().unwrap();
+    let at = |name: &str| temp.path().join(name);
+    succeed(temp.path(), &train(&["--out", "first", "--quiet"]));
+    succeed(temp.path(), &train(&["--init", "first", "--out", "whole", "--quiet"]));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_twinglyph"))
+        .current_dir(temp.path())
+        .args(train(&["--init", "first", "--out", "killed", "--quiet"]))
+        .spawn()
+        .unwrap();
+    wait_for(&at("killed/config.toml"));
+    assert!(at("killed/last.safetensors").is_file());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    fs::remove_dir_all(at("first")).unwrap();
+    succeed(temp.path(), &["train", "--resume", "killed", "--quiet"]);
+    assert_eq!(left(&at("killed")), left(&at("whole")));
 }
 
 #[test]

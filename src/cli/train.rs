@@ -85,6 +85,12 @@ fn begin(arguments: &Arguments) -> Result<ExitCode> {
         None => RunDirectory::next(Path::new("runs"), &name)?,
     };
     let _lock = directory.lock()?;
+    let run = Run { directory: &directory, recipe: &recipe, set: &set, split: &split };
+    let talk = arguments.talk();
+    let progress = Progress::new(&run, talk);
+    // The configuration is what makes a folder a run that can be resumed: it comes when the first state is there, for that
+    // alone knows the weights of --init.
+    progress.keep(&training)?;
     directory.write_config(&recipe.to_toml())?;
     if !quiet {
         note(format_args!(
@@ -93,10 +99,8 @@ fn begin(arguments: &Arguments) -> Result<ExitCode> {
             directory.path().display()
         ));
     }
-    let run = Run { directory: &directory, recipe: &recipe, set: &set, split: &split };
-    let talk = arguments.talk();
     show_layers(&recipe, talk)?;
-    run.train(training, Progress::new(&run, talk))
+    run.train(training, progress)
 }
 
 /// A training from where it stopped.
@@ -144,11 +148,14 @@ fn resume(path: &Path, arguments: &RecipeArguments, talk: Talk) -> Result<ExitCo
     let mut training = Training::new(&recipe, initial_model(&recipe, None)?, &set, &split)?;
     let run = Run { directory: &directory, recipe: &recipe, set: &set, split: &split };
     let mut progress = Progress::new(&run, talk);
-    if let Some(last) = &last {
-        let of =
-            |error: Error| Error::input(directory.path().display(), format!("last.safetensors: {error}"));
-        training.restore(&last.checkpoint).map_err(of)?;
-        progress.restore(&training, &last.checkpoint).map_err(of)?;
+    match &last {
+        Some(last) => {
+            let of =
+                |error: Error| Error::input(directory.path().display(), format!("last.safetensors: {error}"));
+            training.restore(&last.checkpoint).map_err(of)?;
+            progress.restore(&training, &last.checkpoint).map_err(of)?;
+        }
+        None => progress.keep(&training)?,
     }
     let (epoch, step) = training.position();
     if training.is_done() && directory.is_finished() {
@@ -159,11 +166,12 @@ fn resume(path: &Path, arguments: &RecipeArguments, talk: Talk) -> Result<ExitCo
         ))?;
         return Ok(ExitCode::SUCCESS);
     }
-    if further || !arguments.data.is_empty() {
-        directory.write_config(&recipe.to_toml())?;
-    }
+    // In this order: were the epochs written first, a run killed in between would seem to have finished them.
     if further {
         directory.unfinish()?;
+    }
+    if further || !arguments.data.is_empty() {
+        directory.write_config(&recipe.to_toml())?;
     }
     if !arguments.quiet {
         note(format_args!(
@@ -210,7 +218,6 @@ impl Run<'_> {
         let Run { directory, recipe, set, split } = *self;
         directory.write_environment(&Environment::current(set, split))?;
         interrupt::listen()?;
-        progress.keep(&training)?;
         if !training.run(&mut progress)? {
             let ((epoch, step), shown) = (training.position(), directory.path().display());
             progress.finish();
