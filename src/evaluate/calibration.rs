@@ -236,6 +236,39 @@ mod tests {
         }
     }
 
+    /// Where the loss is smallest its gradient is 0. Of these sets, (distance, pairs of one alphabet, of two), the last three
+    /// are not reached by Newton's whole steps, which lead ever farther away.
+    #[test]
+    fn the_gradient_at_the_fit_is_zero_even_where_whole_steps_lead_away() {
+        let sets: [&[(f32, usize, usize)]; 4] = [
+            &[(0.1, 50, 10), (0.5, 30, 20), (0.7, 10, 35), (1.5, 5, 40)],
+            &[(0.5, 789, 0), (0.0, 120, 0), (2.5, 0, 68)],
+            &[(0.4, 416, 0), (1.7, 20, 1), (4.4, 11, 154), (1.3, 1047, 1)],
+            &[(0.04, 1024, 0), (0.02, 73, 43), (67.0, 3, 20), (0.064, 685, 0)],
+        ];
+        for set in sets {
+            let repeated = |&(d, same, different): &(f32, usize, usize)| {
+                [vec![(d, true); same], vec![(d, false); different]].concat()
+            };
+            let (distances, same): (Vec<f32>, Vec<bool>) = set.iter().flat_map(repeated).unzip();
+            let fitted = Calibration::fit(&distances, &same).unwrap();
+            let positives: usize = set.iter().map(|row| row.1).sum();
+            let negatives = (same.len() - positives) as f64;
+            let positives = positives as f64;
+            let (mut ga, mut gb) = (0.0, 0.0);
+            for (&d, &same) in distances.iter().zip(&same) {
+                let target =
+                    if same { (positives + 1.0) / (positives + 2.0) } else { 1.0 / (negatives + 2.0) };
+                let off = target - fitted.probability(d);
+                (ga, gb) = (ga + off * f64::from(d), gb + off);
+            }
+            assert!(
+                fitted.a > 0.0 && ga.abs() < 1e-6 && gb.abs() < 1e-6,
+                "{set:?}: {fitted:?} {ga:e} {gb:e}"
+            );
+        }
+    }
+
     #[test]
     fn distances_that_say_nothing_give_one_half() {
         let half = Calibration { a: 0.0, b: 0.0 };

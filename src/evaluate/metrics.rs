@@ -179,7 +179,8 @@ pub fn equal_error_rate(distances: &[f32], same: &[bool]) -> Option<f64> {
     let excess = |(fpr, tpr): (f64, f64)| fpr - (1.0 - tpr);
     let crossing = points.windows(2).find(|w| excess(w[1]) >= 0.0)?;
     let (from, to) = (excess(crossing[0]), excess(crossing[1]));
-    let share = if to > from { -from / (to - from) } else { 0.0 };
+    // It begins at -1 and this is the first that is not below 0: from < 0 <= to.
+    let share = -from / (to - from);
     Some(crossing[0].0 + share * (crossing[1].0 - crossing[0].0))
 }
 
@@ -409,6 +410,9 @@ mod tests {
         assert_eq!(equal_error_rate(&[1.0; 4], &[T, F, T, F]), Some(0.5));
         let (d, s) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], [T, T, T, F, T, F, F, F]);
         assert_eq!(equal_error_rate(&d, &s), Some(0.25));
+        // FPR goes from 1/2 to 3/4 at an FNR of 2/3: they meet at two thirds of the way.
+        let rate = equal_error_rate(&d[..7], &[T, F, F, F, T, T, F]).unwrap();
+        assert!((rate - 2.0 / 3.0).abs() < 1e-12, "{rate}");
     }
 
     #[test]
@@ -419,6 +423,9 @@ mod tests {
             Confusion::at(2.0, &[1.0, 2.0, 4.0], &[T, T, F]),
             Confusion { tp: 2, fn_: 0, fp: 0, tn: 1 }
         );
+        // 1.5 and 3.5 are equally good.
+        let best = best_threshold(&[1.0, 2.0, 3.0, 4.0], &[T, F, T, F]).unwrap();
+        assert_eq!(best, BestThreshold { threshold: 1.5, balanced_accuracy: 0.75, accuracy: 0.75 });
         // Turned about, nothing beats a constant answer.
         let worst = best_threshold(&[1.0, 2.0, 3.0, 4.0], &[F, F, T, T]).unwrap();
         assert_eq!(worst.balanced_accuracy, 0.5);

@@ -86,3 +86,22 @@ impl Samples for ContrastiveLoss {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_samples_lie_on_both_sides_of_the_margin_and_not_close_to_it() {
+        let margins = [1.0, 1.0, 0.6, 2.5];
+        let (mut beyond, mut within) = (0, 0);
+        for (sample, margin) in ContrastiveLoss::samples::<f64>().iter().zip(margins) {
+            for &distance in sample.inputs[0].values() {
+                let away = distance - margin;
+                assert!((0.1..=0.5).contains(&away.abs()) && distance > 0.0, "{}: {distance}", sample.label);
+                *if away > 0.0 { &mut beyond } else { &mut within } += 1;
+            }
+        }
+        assert!(beyond >= 5 && within >= 10, "{beyond} {within}");
+    }
+}

@@ -259,3 +259,66 @@ fn clear_of_kinks<E: Element>(op: &ConvStack, inputs: &[Tensor<E>]) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Blocks of a kernel of one weight, 1: what is pooled first is the image itself.
+    fn clear(tails: &[Tail], size: [usize; 2], image: &[f64]) -> bool {
+        let block = |&tail: &Tail| ConvBlock { padding: (0, 0), tail };
+        let op = ConvStack { blocks: tails.iter().map(block).collect(), flatten: false };
+        let mut inputs = vec![Tensor::new([1, 1, size[0], size[1]], image.to_vec()).unwrap()];
+        for _ in tails {
+            inputs.push(Tensor::new([1, 1, 1, 1], vec![1.0]).unwrap());
+            inputs.push(Tensor::zeros([1]));
+        }
+        clear_of_kinks(&op, &inputs)
+    }
+
+    #[test]
+    fn a_sample_near_a_kink_is_not_taken() {
+        let relu = [Tail::ReluMaxPool];
+        assert!(clear(&relu, [2, 2], &[1.0, 0.9, -2.0, 0.1]));
+        assert!(!clear(&relu, [2, 2], &[0.5, 0.901, -2.0, 0.9]));
+        assert!(!clear(&relu, [2, 2], &[-1.0, -3.0, 0.001, -2.0]));
+        assert!(!clear(&relu, [2, 2], &[-1.0, -3.0, -0.001, -2.0]));
+        // Below 0 all are as one.
+        assert!(clear(&relu, [2, 2], &[-1.0, -1.0, -3.0, -2.0]));
+        // In the last of six windows.
+        let mut image: Vec<f64> = (0..24).map(|i| f64::from(i) + 1.0).collect();
+        assert!(clear(&relu, [4, 6], &image) && clear(&relu, [6, 4], &image));
+        image[22] = 24.001;
+        assert!(!clear(&relu, [4, 6], &image) && !clear(&relu, [6, 4], &image));
+        // A mean has no kink, whatever is equal.
+        assert!(clear(&[Tail::TanhAvgPool], [2, 2], &[1.0, 1.0, 0.0, 0.0]));
+    }
+
+    #[test]
+    fn a_sample_near_a_kink_of_its_second_block_is_not_taken() {
+        // The corners of the four windows, all else is far below.
+        let image = |corners: [f64; 4]| {
+            let at = |i: usize| match i {
+                0 => corners[0],
+                2 => corners[1],
+                8 => corners[2],
+                10 => corners[3],
+                _ => -3.0 - i as f64,
+            };
+            (0..16).map(at).collect::<Vec<f64>>()
+        };
+        let twice = [Tail::ReluMaxPool; 2];
+        assert!(clear(&twice, [4, 4], &image([1.0, 2.0, 3.0, 4.0])));
+        assert!(!clear(&twice, [4, 4], &image([1.0, 4.001, 3.0, 4.0])));
+        // Of means: of tanh, of four.
+        let mean = [Tail::TanhAvgPool, Tail::ReluMaxPool];
+        let flat = |corners: [f64; 4]| {
+            let at = |i: usize| corners[i / 8 * 2 + i % 4 / 2];
+            (0..16).map(at).collect::<Vec<f64>>()
+        };
+        assert!(clear(&mean, [4, 4], &flat([0.1, 0.2, 0.3, 0.303])));
+        assert!(!clear(&mean, [4, 4], &flat([0.1, 0.2, 0.3, 0.301])));
+        // tanh is so flat there that what is 0.1 apart comes within the gap.
+        assert!(!clear(&mean, [4, 4], &flat([0.1, 0.2, 4.0, 4.1])));
+    }
+}

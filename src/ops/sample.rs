@@ -102,3 +102,31 @@ impl Numbers {
         Tensor::from_fn(shape, |i| E::from_f64(values[i]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a sample's numbers promise is what keeps differences away from kinks.
+    #[test]
+    fn numbers_keep_their_distances() {
+        let mut numbers = Numbers::new(1);
+        let within = |tensor: Tensor<f64>, test: &dyn Fn(f64) -> bool| {
+            let all = tensor.values();
+            assert!(all.iter().all(|&x| test(x)), "{all:?}");
+            // They are not all on one side of their middle.
+            let middle = all.iter().sum::<f64>() / all.len() as f64;
+            assert!(
+                all.iter().any(|&x| x > middle + 0.2) && all.iter().any(|&x| x < middle - 0.2),
+                "{all:?}"
+            );
+        };
+        within(numbers.tensor(&[20, 10]), &|x| x.abs() <= 1.0);
+        within(numbers.away_from_zero(&[20, 10]), &|x| (0.1..=1.1).contains(&x.abs()));
+        within(numbers.positive(&[20, 10]), &|x| (0.2..=1.2).contains(&x));
+        let mut distinct: Vec<f64> = numbers.distinct::<f64>(&[3, 7]).values().to_vec();
+        distinct.sort_by(f64::total_cmp);
+        assert!(distinct.windows(2).all(|pair| pair[1] - pair[0] >= 0.0499), "{distinct:?}");
+        assert!(distinct[0] < -0.45 && distinct[20] > 0.45, "{distinct:?}");
+    }
+}

@@ -190,6 +190,21 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_read_back_and_one_larger_than_any_checkpoint_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("last.safetensors");
+        file().save(&path).unwrap();
+        assert_eq!(CheckpointFile::load(&path).unwrap().to_bytes(), file().to_bytes());
+        // A hole takes no room on the disk.
+        std::fs::File::create(&path).unwrap().set_len(LARGEST + 1).unwrap();
+        let error = CheckpointFile::load(&path).unwrap_err().to_string();
+        assert!(
+            error.ends_with("12884901889 bytes, expected a checkpoint of at most 12884901888"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn every_prefix_and_every_changed_byte_is_refused() {
         let bytes = file().to_bytes().unwrap();
         for len in 0..bytes.len() {

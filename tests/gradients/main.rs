@@ -3,6 +3,7 @@
 mod kinks;
 mod losses;
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use twinglyph::ops::{self, Conv2d, Dense, EuclideanDistance, Flatten, MaxPool2d, Mean, Mul, Relu, Square};
@@ -47,6 +48,16 @@ fn every_op_brings_samples_under_its_own_name() {
             assert_eq!((a.op.name(), &a.label), (entry.name, &b.label));
         }
     }
+}
+
+/// The first that are left out where a list is written in a hurry: strides, steps of another size along each axis, padding.
+#[test]
+fn the_samples_of_conv2d_stride_and_pad_in_seven_ways() {
+    let entry = ops::table().into_iter().find(|entry| entry.name == "conv2d").unwrap();
+    let labels: Vec<String> = (entry.samples_f64)().into_iter().map(|sample| sample.label).collect();
+    let ways: BTreeSet<&str> = labels.iter().map(|label| label.split_once(", stride ").unwrap().1).collect();
+    assert_eq!(ways.len(), 7, "{ways:?}");
+    assert!(ways.contains("2 3, padding 2 1") && ways.contains("5 4, padding 0 0"), "{ways:?}");
 }
 
 #[test]
@@ -306,6 +317,29 @@ fn from_the_second_step_on_a_training_step_allocates_nothing() {
         after.push(tape.allocations());
     }
     assert!(after[0] > 0 && after[1..].iter().all(|count| *count == after[1]), "{after:?}");
+}
+
+/// What ops save between their passes is written to the same place at every step, each op to its own.
+#[test]
+fn what_is_saved_keeps_its_memory_from_step_to_step() {
+    let mut tape = Tape::<f32>::new();
+    assert!(tape.is_empty());
+    let x = tape.parameter(Tensor::from_fn([1, 1, 8, 8], |i| (i as f32).sin()));
+    let mark = tape.len();
+    assert!(!tape.is_empty() && mark == 1);
+    let halve = MaxPool2d { window: (2, 2), stride: (2, 2) };
+    let mut steps = Vec::new();
+    for _ in 0..3 {
+        let once = tape.apply(halve, &[x]).unwrap();
+        let twice = tape.apply(halve, &[once]).unwrap();
+        steps.push([once, twice].map(|var| {
+            let saved = tape.saved(var);
+            assert!(!saved.indices.is_empty() || !saved.bytes.is_empty());
+            (saved.indices.as_ptr(), saved.bytes.first().map(Vec::as_ptr))
+        }));
+        tape.truncate(mark);
+    }
+    assert!(steps[0] == steps[1] && steps[1] == steps[2], "{steps:?}");
 }
 
 #[test]

@@ -45,7 +45,9 @@ fn a_batch_is_balanced_exactly() {
 fn no_negative_shares_the_anchors_alphabet() {
     let set = set(&SIZES);
     let sampler = TripletSampler::new(&set, &[3, 0, 2], Label::Alphabet).unwrap();
-    for t in sampler.batch(20_000, &mut rng(2, 0)) {
+    let triplets = sampler.batch(20_000, &mut rng(2, 0));
+    assert_eq!(triplets.len(), 20_000);
+    for t in triplets {
         assert_eq!(alphabet(&set, t.anchor), alphabet(&set, t.positive));
         assert_ne!(t.anchor, t.positive);
         assert_ne!(alphabet(&set, t.anchor), alphabet(&set, t.negative));
