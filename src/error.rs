@@ -102,22 +102,10 @@ pub fn meant<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option
     (3 * changes <= best.chars().count().max(3)).then_some(best)
 }
 
-/// How many characters must be put in, taken out or changed to make `a` into `b` (Levenshtein's distance), capitals
+/// How many characters must be put in, taken out, changed, or swapped with their neighbour to make `a` into `b`, capitals
 /// aside.
 pub fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.to_lowercase().chars().collect();
-    // row[j] is the distance of the part of `a` seen so far from the first j characters of `b`.
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.to_lowercase().chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+    strsim::osa_distance(&a.to_lowercase(), &b.to_lowercase())
 }
 
 #[cfg(test)]
@@ -141,6 +129,10 @@ mod tests {
         assert_eq!(meant("emma", names), Some("ema"));
         assert_eq!(meant("momentum", names), None);
         assert_eq!(meant("x", []), None);
-        assert_eq!((edits("kitten", "sitting"), edits("", "ab"), edits("A", "a")), (3, 2, 0));
+        assert_eq!(meant("mea", names), Some("ema"));
+        assert_eq!(
+            (edits("kitten", "sitting"), edits("", "ab"), edits("A", "a"), edits("reprot", "report")),
+            (3, 2, 0, 1)
+        );
     }
 }

@@ -363,7 +363,7 @@ fn bench_profile_shows_each_op_of_a_step_against_the_machine() {
 #[test]
 fn wrong_usage_is_refused_in_a_sentence_with_exit_code_2() {
     let here = Path::new(".");
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 19] = [
         (&["train", "--threads", "0"], "0 is not in 1..=1024"),
         (&["train", "--recipe", "reprot"], "--recipe reprot: no such recipe, expected one of quickstart"),
         (&["recipes", "nothing"], "no such recipe"),
@@ -373,7 +373,19 @@ fn wrong_usage_is_refused_in_a_sentence_with_exit_code_2() {
         ),
         (&["train", "--set", "epochs"], "--set epochs: expected KEY=VALUE"),
         (&["train", "--set", "epoch=3"], "unknown field `epoch` (did you mean `epochs`?), expected one of"),
-        (&["train", "--set", "epochs=many"], "--set epochs=many: invalid type"),
+        (
+            &["train", "--set", "epochs=many"],
+            "--set epochs=many: invalid type: string \"many\", expected a whole number, 0 or more\n",
+        ),
+        (&["train", "--set", "seed=-1"], "invalid value: integer `-1`, expected a whole number, 0 or more\n"),
+        (&["train", "--set", "margin=x"], "invalid type: string \"x\", expected a number\n"),
+        (&["train", "--set", "head=3"], "invalid type: integer `3`, expected true or false\n"),
+        (&["train", "--set", "augment=3"], "invalid type: integer `3`, expected a table\n"),
+        (&["train", "--set", "hold_out=3"], "invalid type: integer `3`, expected a list in brackets\n"),
+        (
+            &["train", "--set", "encoder=[1]"],
+            "invalid type: integer `1`, expected a table with the key `layer`",
+        ),
         (&["train", "--epochs", "0"], "--epochs"),
         (&["bench", "--steps", "19"], "--steps"),
         (

@@ -216,6 +216,13 @@ mod tests {
             let glyphs: BTreeSet<usize> = own.iter().map(|drawn| drawn.glyph).collect();
             assert_eq!(glyphs.len(), 3, "{own:?}");
         }
+        assert_eq!(batch.len(), shares.glyphs());
+        let mut rng = rng(4, 0);
+        for _ in 0..50 {
+            let mut counts = [0; 5];
+            choose(&mut rng, 5, 14).into_iter().for_each(|i| counts[i] += 1);
+            assert!(counts.iter().all(|count| (2..=3).contains(count)), "{counts:?}");
+        }
     }
 
     #[test]

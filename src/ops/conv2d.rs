@@ -163,9 +163,9 @@ impl Samples for Conv2d {
             ),
             Refusal::new(plain, [&[1, 2, 4, 4], &[3, 2, 5, 3]], "the output is empty, a kernel of 5 x 3"),
             Refusal::new(
-                Conv2d { padding: (1, 2), ..plain },
-                [&[1, 2, 4, 4], &[3, 2, 7, 9]],
-                "a kernel of 7 x 9 does not fit an image of 6 x 8 (padding included)",
+                Conv2d { padding: (1, 3), ..plain },
+                [&[1, 2, 4, 4], &[3, 2, 7, 11]],
+                "a kernel of 7 x 11 does not fit an image of 6 x 10 (padding included)",
             ),
             Refusal::new(plain, [&[2, 4, 4], &[3, 2, 5, 3]], "expected images (N, C, H, W)"),
             Refusal::new(plain, [&[1, 2, 4, 4], &[3, 18]], "expected (C_out, C_in, K_h, K_w)"),

@@ -306,9 +306,31 @@ fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
     Ok(())
 }
 
-/// The parser's message in one line; where it lists what it knows, with the name that was most likely meant.
+/// What the parser expects, in Rust's words and in a recipe's.
+const KINDS: [(&str, &str); 8] = [
+    ("expected f64", "expected a number"),
+    ("expected usize", "expected a whole number, 0 or more"),
+    ("expected u64", "expected a whole number, 0 or more"),
+    ("expected a boolean", "expected true or false"),
+    ("expected a string", "expected text in quotes"),
+    ("expected a sequence", "expected a list in brackets"),
+    ("expected path string", "expected a path in quotes"),
+    ("expected internally tagged enum Layer", "expected a table with the key `layer`"),
+];
+
+/// The parser's message in one line and in a recipe's words; where it lists what it knows, with the name that was most
+/// likely meant.
 fn one_line(message: &str) -> String {
     let line = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let line = match line.rsplit_once("expected ") {
+        Some((before, kind)) if kind.starts_with("struct ") => format!("{before}expected a table"),
+        Some((before, kind)) => {
+            let kind = format!("expected {kind}");
+            let plain = KINDS.iter().find(|(rust, _)| *rust == kind).map_or(&*kind, |(_, plain)| plain);
+            format!("{before}{plain}")
+        }
+        None => line,
+    };
     // unknown field `margn`, expected one of `loss`, `label`, ...
     let mut quoted = line.split('`').skip(1).step_by(2);
     let found = quoted.next().filter(|_| line.starts_with("unknown "));

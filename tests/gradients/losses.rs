@@ -442,7 +442,7 @@ fn the_nearest_decides_where_others_are_very_far() {
     for (positive, negative, expected) in [(0.0f32, 3e4, 0.0), (3e4, 0.0, 1.5e4 + 2f64.ln())] {
         let labels = vec![0, 1, 0, 1];
         let at = |k: usize| if labels[k / 4] == labels[k % 4] { positive } else { negative };
-        let distances = Tensor::from_fn([4, 4], |k| if k % 5 == 0 { 0.0 } else { at(k) });
+        let distances = Tensor::from_fn([4, 4], |k| if k.is_multiple_of(5) { 0.0 } else { at(k) });
         let mut tape = Tape::new();
         let d = tape.parameter(distances);
         let op = SupervisedContrastiveLoss { temperature: 1.0, labels: labels.clone() };
@@ -453,7 +453,7 @@ fn the_nearest_decides_where_others_are_very_far() {
         // Of each anchor 1 / (2 T), a quarter of it as the mean: to the far positive, from the two near negatives.
         let (to, from) = if positive == 0.0 { (0.0, 0.0) } else { (0.125, -0.0625) };
         let near = |k: usize, g: f32| {
-            k % 5 == 0 && g == 0.0 || g == if labels[k / 4] == labels[k % 4] { to } else { from }
+            k.is_multiple_of(5) && g == 0.0 || g == if labels[k / 4] == labels[k % 4] { to } else { from }
         };
         let grad = tape.grad(d).unwrap().values();
         assert!(grad.iter().enumerate().all(|(k, &g)| near(k, g)), "{grad:?}");

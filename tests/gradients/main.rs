@@ -316,7 +316,7 @@ fn from_the_second_step_on_a_training_step_allocates_nothing() {
         tape.truncate(mark);
         after.push(tape.allocations());
     }
-    assert!(after[0] > 0 && after[1..].iter().all(|count| *count == after[1]), "{after:?}");
+    assert!((10..100).contains(&after[0]) && after[1..].iter().all(|count| *count == after[1]), "{after:?}");
 }
 
 /// What ops save between their passes is written to the same place at every step, each op to its own.

@@ -89,10 +89,3 @@ fn a_stored_split_is_found_again_by_name() {
         "A01: is named among the training and the held-out alphabets, expected it in one of them"
     );
 }
-
-#[test]
-fn edits_count_what_is_put_in_taken_out_or_changed() {
-    assert_eq!(edits("", "abc"), 3);
-    assert_eq!(edits("kitten", "sitting"), 3);
-    assert_eq!(edits("greek", "greek"), 0);
-}
