@@ -308,29 +308,28 @@ fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
 
 /// What the parser expects, in Rust's words and in a recipe's.
 const KINDS: [(&str, &str); 8] = [
-    ("expected f64", "expected a number"),
-    ("expected usize", "expected a whole number, 0 or more"),
-    ("expected u64", "expected a whole number, 0 or more"),
-    ("expected a boolean", "expected true or false"),
-    ("expected a string", "expected text in quotes"),
-    ("expected a sequence", "expected a list in brackets"),
-    ("expected path string", "expected a path in quotes"),
-    ("expected internally tagged enum Layer", "expected a table with the key `layer`"),
+    ("f64", "a number"),
+    ("usize", "a whole number, 0 or more"),
+    ("u64", "a whole number, 0 or more"),
+    ("a boolean", "true or false"),
+    ("a string", "text in quotes"),
+    ("a sequence", "a list in brackets"),
+    ("path string", "a path in quotes"),
+    ("internally tagged enum Layer", "a table with the key `layer`"),
 ];
 
 /// The parser's message in one line and in a recipe's words; where it lists what it knows, with the name that was most
 /// likely meant.
 fn one_line(message: &str) -> String {
-    let line = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    let line = match line.rsplit_once("expected ") {
-        Some((before, kind)) if kind.starts_with("struct ") => format!("{before}expected a table"),
-        Some((before, kind)) => {
-            let kind = format!("expected {kind}");
-            let plain = KINDS.iter().find(|(rust, _)| *rust == kind).map_or(&*kind, |(_, plain)| plain);
-            format!("{before}{plain}")
-        }
-        None => line,
+    let plain = |kind: &str| match KINDS.iter().find(|(rust, _)| *rust == kind) {
+        Some((_, plain)) => plain.to_string(),
+        None if kind.starts_with("struct ") => "a table".into(),
+        None => kind.into(),
     };
+    let mut line = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    if let Some((before, kind)) = line.rsplit_once("expected ") {
+        line = format!("{before}expected {}", plain(kind));
+    }
     // unknown field `margn`, expected one of `loss`, `label`, ...
     let mut quoted = line.split('`').skip(1).step_by(2);
     let found = quoted.next().filter(|_| line.starts_with("unknown "));

@@ -1,8 +1,8 @@
 """Great loads: python load.py BINARY OMNIGLOT [MINUTES]
 
-Trains on all of OMNIGLOT (a folder or zip) for so many minutes (60; two at least), stops it as Ctrl-C does and watches the memory; trains two
-epochs to the end, with its report; measures the model on a million pairs; encodes a folder of 100,000 images; times a step of 1 pair
-and of 1,024. Prints what each took, and fails where memory grows or passes its bound.
+Trains on all of OMNIGLOT (a folder or zip) for so many minutes (60; two at least), stops it as Ctrl-C does and watches the memory;
+trains two epochs to the end, with their report; measures the model on a million pairs; encodes a folder of 100,000 images; times a
+step of 1 pair and of 1,024. Prints what each took, and fails where memory grows or passes its bound.
 """
 
 import os
@@ -68,24 +68,24 @@ def main():
     binary, data, minutes = sys.argv[1], sys.argv[2], float(sys.argv[3]) if len(sys.argv) > 3 else 60
     with tempfile.TemporaryDirectory() as place:
         place = pathlib.Path(place)
-        train = [binary, "train", "--recipe", "report-contrastive", "--data", data, "--quiet", "--out", place / "run"]
+        train = [binary, "train", "--recipe", "report-contrastive", "--data", data, "--quiet", "--out"]
         run = place / "run"
-        seconds, peak, seen = watched(*train, "--epochs", 1_000_000, minutes=minutes)
+        seconds, peak, seen = watched(*train, run, "--epochs", 1_000_000, minutes=minutes)
         epochs = len((run / "metrics.csv").read_text().splitlines()) - 1
         # From the second epoch on all that is needed has been taken.
         early = max(rss for second, rss in seen if second < 0.2 * seconds)
         late = max(rss for second, rss in seen if second > 0.2 * seconds and second < 0.9 * seconds)
         report("training", seconds, peak, f"; {epochs} epochs, {early:.0f} MiB in the first fifth, then at most {late:.0f}")
         assert late <= 1.05 * early, "memory grew"
-        seconds, peak, _ = watched(*train[:-1], place / "short", "--epochs", 2)
+        seconds, peak, _ = watched(*train, place / "short", "--epochs", 2)
         report("two epochs", seconds, peak, ", with the report")
 
-        seconds, peak, _ = watched(binary, "evaluate", place / "run", "--pairs", 1_000_000, "--json")
+        seconds, peak, _ = watched(binary, "evaluate", run, "--pairs", 1_000_000, "--json")
         report("a million pairs", seconds, peak)
 
         images(place / "many", 100_000)
         seconds, peak, _ = watched(
-            binary, "embed", place / "run", "--data", place / "many", "--out", place / "many.npz", "--quiet"
+            binary, "embed", run, "--data", place / "many", "--out", place / "many.npz", "--quiet"
         )
         report("100,000 images", seconds, peak)
 

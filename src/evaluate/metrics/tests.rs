@@ -1,5 +1,4 @@
 use super::*;
-
 use crate::evaluate::calibration::Calibration;
 
 const T: bool = true;
@@ -74,7 +73,7 @@ fn the_first_of_equally_near_training_glyphs_is_the_answer() {
 }
 
 #[test]
-fn json_has_the_documented_keys() {
+fn json_and_text_say_what_was_measured() {
     let pair = |distance, same, alphabets| ScoredPair { distance, same, alphabets, glyphs: (0, 1) };
     let pairs = [pair(0.1, T, (0, 0)), pair(0.9, F, (0, 1)), pair(0.2, T, (1, 1)), pair(0.3, F, (1, 0))];
     // p = 1 / (1 + exp(d)).
@@ -95,20 +94,4 @@ fn json_has_the_documented_keys() {
     let set = &json["sets"][0];
     assert_eq!(set["confusion"], serde_json::json!([[2, 0], [1, 1]]));
     assert_eq!((&set["accuracy"], &set["pairs"]), (&serde_json::json!(0.75), &serde_json::json!(4)));
-    let keys: Vec<&str> = set.as_object().unwrap().keys().map(String::as_str).collect();
-    for key in [
-        "name",
-        "pairs",
-        "base_rate",
-        "accuracy",
-        "balanced_accuracy",
-        "interval",
-        "auc",
-        "eer",
-        "brier",
-        "ece",
-        "confusion",
-    ] {
-        assert!(keys.contains(&key), "{key}");
-    }
 }
