@@ -59,8 +59,12 @@ pub(super) fn interval(pairs: &[ScoredPair], threshold: f32, seed: u64) -> [f64;
         return [0.0; 2];
     }
     values.sort_by(f64::total_cmp);
-    let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
-    [at(0.025), at(0.975)]
+    [0.025, 0.975].map(|share| quantile(&values, share))
+}
+
+/// Of numbers in ascending order: 0 asks for the first, 1 for the last, what lies between for the nearest place.
+fn quantile(values: &[f64], share: f64) -> f64 {
+    values[((values.len() - 1) as f64 * share).round() as usize]
 }
 
 /// The weighted balanced accuracy; `None` where no pair of a kind was drawn.
@@ -92,6 +96,26 @@ mod tests {
             }
         }
         pairs
+    }
+
+    #[test]
+    fn a_quantile_is_the_number_at_the_nearest_place() {
+        assert_eq!([0.0, 0.2, 0.3, 1.0].map(|share| quantile(&[1.0, 2.0, 4.0], share)), [1.0, 1.0, 2.0, 4.0]);
+    }
+
+    #[test]
+    fn a_pair_counts_as_often_as_its_alphabets_were_drawn() {
+        let cells = [
+            (true, 0, 0, Cell { right: 3, wrong: 1 }),
+            (true, 1, 1, Cell { right: 1, wrong: 4 }),
+            (false, 0, 1, Cell { right: 2, wrong: 3 }),
+            (false, 1, 2, Cell { right: 1, wrong: 0 }),
+        ];
+        // Same: twice 3 of 4, three times 1 of 5. Different: six times 2 of 5, three times 1 of 1.
+        let expected = (9.0 / 23.0 + 15.0 / 33.0) / 2.0;
+        assert_eq!(balanced_accuracy(&cells, &[2, 3, 1]), Some(expected));
+        // No pair of two alphabets.
+        assert_eq!(balanced_accuracy(&cells, &[0, 1, 0]), None);
     }
 
     #[test]

@@ -58,7 +58,11 @@ impl Samples for AvgPool2d {
     fn refusals() -> Vec<Refusal> {
         let two = AvgPool2d { window: (2, 2), stride: (2, 2) };
         vec![
-            Refusal::new(two, [&[1, 1, 4, 1]], "the output is empty, a window of 2 x 2"),
+            Refusal::new(
+                two,
+                [&[1, 1, 4, 1]],
+                "the output is empty, a window of 2 x 2 does not fit an image of 4 x 1",
+            ),
             Refusal::new(two, [&[0, 1, 4, 4]], "empty input of shape (0, 1, 4, 4)"),
         ]
     }

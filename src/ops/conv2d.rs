@@ -161,7 +161,11 @@ impl Samples for Conv2d {
                 [&[1, 2, 4, 4], &[3, 1, 3, 3]],
                 "weight of shape (3, 1, 3, 3), expected (3, 2, 3, 3)",
             ),
-            Refusal::new(plain, [&[1, 2, 4, 4], &[3, 2, 5, 3]], "the output is empty, a kernel of 5 x 3"),
+            Refusal::new(
+                plain,
+                [&[1, 2, 4, 4], &[3, 2, 5, 3]],
+                "the output is empty, a kernel of 5 x 3 does not fit an image of 4 x 4 (padding included)",
+            ),
             Refusal::new(
                 Conv2d { padding: (1, 3), ..plain },
                 [&[1, 2, 4, 4], &[3, 2, 7, 11]],

@@ -171,9 +171,9 @@ impl Samples for ConvStack {
     fn samples<E: Element>() -> Vec<Sample<E>> {
         let mut numbers = Numbers::new(14);
         let (max, average) = (Tail::ReluMaxPool, Tail::TanhAvgPool);
-        // (x, (C_out, K_h, K_w), padding, tail) and perhaps a second block.
+        // (x, (C_out, K_h, K_w), padding, tail) and perhaps more blocks.
         type Block = ([usize; 3], (usize, usize), Tail);
-        let cases: [([usize; 4], &[Block]); 11] = [
+        let cases: [([usize; 4], &[Block]); 12] = [
             ([1, 1, 2, 2], &[([1, 1, 1], (0, 0), max)]),
             ([1, 2, 4, 5], &[([3, 3, 2], (0, 0), max)]),
             ([2, 2, 7, 6], &[([2, 3, 3], (0, 0), max)]),
@@ -185,6 +185,10 @@ impl Samples for ConvStack {
             ([2, 1, 10, 9], &[([2, 3, 3], (0, 0), max), ([3, 3, 2], (0, 1), max)]),
             ([1, 2, 9, 8], &[([2, 2, 3], (0, 0), average), ([2, 2, 2], (0, 0), average)]),
             ([1, 1, 9, 9], &[([2, 3, 3], (1, 0), average), ([2, 3, 3], (0, 1), max)]),
+            (
+                [2, 1, 15, 17],
+                &[([2, 2, 2], (0, 0), max), ([1, 2, 3], (0, 0), average), ([2, 2, 2], (0, 0), max)],
+            ),
         ];
         cases
             .map(|(x, blocks)| {

@@ -71,7 +71,7 @@ impl Samples for Dropout {
         vec![
             Refusal::new(op(0.5), [&[0, 3]], "empty input of shape (0, 3)"),
             Refusal::new(op(1.0), [&[2, 3]], "a rate of 1, expected at least 0 and less than 1"),
-            Refusal::new(op(f64::NAN), [&[2, 3]], "a rate of NaN"),
+            Refusal::new(op(f64::NAN), [&[2, 3]], "a rate of NaN, expected at least 0 and less than 1"),
         ]
     }
 }

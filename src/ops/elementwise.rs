@@ -73,7 +73,11 @@ macro_rules! elementwise {
             fn refusals() -> Vec<Refusal> {
                 vec![
                     Refusal::new($op, [&[2, 0]; $inputs], "empty input of shape (2, 0)"),
-                    Refusal::new($op, [&[2, 3], &[2, 3], &[3, 2]], "3 inputs given"),
+                    Refusal::new(
+                        $op,
+                        [&[2, 3], &[2, 3], &[3, 2]],
+                        concat!("3 inputs given, expected ", $inputs),
+                    ),
                 ]
             }
         }

@@ -50,7 +50,7 @@ impl Samples for Flatten {
 
     fn refusals() -> Vec<Refusal> {
         vec![
-            Refusal::new(Flatten, [&[]], "a single number"),
+            Refusal::new(Flatten, [&[]], "a single number, expected a batch (N, ...)"),
             Refusal::new(Flatten, [&[2, 0, 3]], "empty input of shape (2, 0, 3)"),
         ]
     }

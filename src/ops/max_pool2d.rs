@@ -101,10 +101,22 @@ impl Samples for MaxPool2d {
     fn refusals() -> Vec<Refusal> {
         let two = MaxPool2d { window: (2, 2), stride: (2, 2) };
         vec![
-            Refusal::new(two, [&[1, 1, 1, 4]], "the output is empty, a window of 2 x 2"),
+            Refusal::new(
+                two,
+                [&[1, 1, 1, 4]],
+                "the output is empty, a window of 2 x 2 does not fit an image of 1 x 4",
+            ),
             Refusal::new(two, [&[4, 4]], "expected images (N, C, H, W)"),
-            Refusal::new(MaxPool2d { stride: (1, 0), ..two }, [&[1, 1, 4, 4]], "stride of 1 x 0"),
-            Refusal::new(MaxPool2d { window: (0, 2), ..two }, [&[1, 1, 4, 4]], "window of 0 x 2"),
+            Refusal::new(
+                MaxPool2d { stride: (1, 0), ..two },
+                [&[1, 1, 4, 4]],
+                "stride of 1 x 0, expected at least 1 x 1",
+            ),
+            Refusal::new(
+                MaxPool2d { window: (0, 2), ..two },
+                [&[1, 1, 4, 4]],
+                "window of 0 x 2, expected at least 1 x 1",
+            ),
         ]
     }
 }

@@ -46,12 +46,12 @@ pub struct Refusal {
     pub op: Box<dyn Op<f64>>,
     /// The inputs' shapes.
     pub shapes: Vec<Shape>,
-    /// What the sentence must contain.
+    /// How the sentence must end.
     pub says: &'static str,
 }
 
 impl Refusal {
-    /// `op` must refuse `shapes` with a sentence that contains `says`.
+    /// `op` must refuse `shapes` with a sentence that ends with `says`.
     pub fn new<const N: usize>(
         op: impl Op<f64> + 'static,
         shapes: [&[usize]; N],

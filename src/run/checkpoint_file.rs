@@ -205,6 +205,20 @@ mod tests {
     }
 
     #[test]
+    fn arrays_alone_are_a_safetensors_file_like_any_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gradients.safetensors");
+        write_arrays(&path, &file().checkpoint).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+        assert!(metadata.metadata().is_none());
+        let arrays = SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(arrays.len(), file().checkpoint.arrays.len());
+        let tally = arrays.tensor("tally.loss").unwrap();
+        assert_eq!((tally.dtype(), tally.data()), (Dtype::F64, &(0.1f64 + 0.2).to_le_bytes()[..]));
+    }
+
+    #[test]
     fn every_prefix_and_every_changed_byte_is_refused() {
         let bytes = file().to_bytes().unwrap();
         for len in 0..bytes.len() {

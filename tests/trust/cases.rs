@@ -251,9 +251,9 @@ fn conv2d(c: &mut Choices<'_>) -> Case {
     case(label, Conv2d { stride, padding }, inputs, &linear)
 }
 
-/// One or two blocks, built from the last to the first so that every one has an output.
+/// One to three blocks, built from the last to the first so that every one has an output.
 fn conv_stack(c: &mut Choices<'_>) -> Case {
-    let (n, count, flatten) = (c.pick(1, 2), c.pick(1, 2), c.pick(0, 1) == 1);
+    let (n, count, flatten) = (c.pick(1, 2), c.pick(1, 3), c.pick(0, 1) == 1);
     let mut size = c.pair(1, 2);
     let mut blocks = Vec::new();
     let mut kernels = Vec::new();

@@ -38,6 +38,9 @@ fn the_best_threshold_stands_halfway_and_at_most_is_same() {
     // 1.5 and 3.5 are equally good.
     let best = best_threshold(&[1.0, 2.0, 3.0, 4.0], &[T, F, T, F]).unwrap();
     assert_eq!(best, BestThreshold { threshold: 1.5, balanced_accuracy: 0.75, accuracy: 0.75 });
+    // Some are still on the wrong side: one of three that are different.
+    let best = best_threshold(&[1.0, 2.0, 3.0, 4.0, 5.0], &[T, F, T, F, F]).unwrap();
+    assert_eq!((best.threshold, best.accuracy), (3.5, 0.8));
     // Turned about, nothing beats a constant answer.
     let worst = best_threshold(&[1.0, 2.0, 3.0, 4.0], &[F, F, T, T]).unwrap();
     assert_eq!(worst.balanced_accuracy, 0.5);
@@ -90,7 +93,15 @@ fn json_and_text_say_what_was_measured() {
     let bare = evaluate_set("train", &pairs, &Rule { calibration: None, ..rule }, 1);
     assert_eq!((bare.brier, bare.ece, bare.reliability.len()), (None, None, 0));
     assert_eq!((&json["threshold"], &json["label"]), (&serde_json::json!(0.5), &"character".into()));
-    assert!(evaluation.to_string().contains("are called the same character."));
+    assert!(
+        evaluation
+            .to_string()
+            .starts_with("Threshold 0.5000: pairs at most this far apart are called the same character.\n")
+    );
+    let several = |label| Evaluation { label, glyphs: 5, ..evaluation.clone() }.to_string();
+    let head = "Each side of a pair is the mean embedding of 5 different glyphs of";
+    assert!(several(Label::Character).starts_with(&format!("{head} a character.\n")));
+    assert!(several(Label::Alphabet).starts_with(&format!("{head} an alphabet.\n")));
     let set = &json["sets"][0];
     assert_eq!(set["confusion"], serde_json::json!([[2, 0], [1, 1]]));
     assert_eq!((&set["accuracy"], &set["pairs"]), (&serde_json::json!(0.75), &serde_json::json!(4)));
