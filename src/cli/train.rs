@@ -85,6 +85,7 @@ fn begin(arguments: &Arguments) -> Result<ExitCode> {
         None => RunDirectory::next(Path::new("runs"), &name)?,
     };
     let _lock = directory.lock()?;
+    directory.sweep()?;
     let run = Run { directory: &directory, recipe: &recipe, set: &set, split: &split };
     let talk = arguments.talk();
     let progress = Progress::new(&run, talk);

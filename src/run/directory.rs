@@ -36,22 +36,25 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// Makes a run directory, or takes an empty folder for one.
+    /// Makes a run directory, or takes a folder for one that is empty, or holds no more than a run leaves that was killed
+    /// before it had a configuration.
     ///
     /// # Errors
-    /// When it cannot be made, or is not empty.
+    /// When it cannot be made, or holds anything else.
     pub fn create(path: &Path) -> Result<RunDirectory> {
         match fs::create_dir_all(path) {
             Err(error) if !path.is_dir() => return Err(Error::io(path, error)),
             _ => {}
         }
-        let mut entries = fs::read_dir(path).map_err(|error| Error::io(path, error))?;
-        if entries.next().is_some() {
-            return Err(Error::input(
-                path.display(),
-                "is not empty, expected a new or an empty folder for the run",
-            ));
+        for entry in fs::read_dir(path).map_err(|error| Error::io(path, error))? {
+            let name = entry.map_err(|error| Error::io(path, error))?.file_name();
+            let unfinished = |file: &str| name.to_str() == Some(&format!("{file}.{TEMPORARY}"));
+            if name != LOCK && name != LAST && !unfinished(LAST) && !unfinished(CONFIG) {
+                let message = "is not empty, expected a new or an empty folder for the run";
+                return Err(Error::input(path.display(), message));
+            }
         }
+        sync_entry(path);
         Ok(RunDirectory::at(path))
     }
 
@@ -75,7 +78,10 @@ impl RunDirectory {
                 // Another run was quicker.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(Error::io(path, error)),
-                Ok(()) => return Ok(RunDirectory::at(&path)),
+                Ok(()) => {
+                    sync_entry(&path);
+                    return Ok(RunDirectory::at(&path));
+                }
             }
         }
     }
@@ -305,11 +311,17 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = fs::remove_file(&temporary);
         return Err(Error::io(path, error));
     }
-    // The rename itself lasts once the folder is synced; not every system can open a folder for that.
-    if let Some(Ok(folder)) = path.parent().map(File::open) {
+    sync_entry(path);
+    Ok(())
+}
+
+/// A file or folder that is new or has a new name lasts once the folder around it is synced; not every system can open a
+/// folder for that.
+fn sync_entry(path: &Path) {
+    let folder = std::path::absolute(path).ok().and_then(|path| path.parent().map(File::open));
+    if let Some(Ok(folder)) = folder {
         let _ = folder.sync_all();
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -319,6 +331,11 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_empty_is_refused() {
         let folder = tempfile::tempdir().unwrap();
+        assert!(RunDirectory::create(folder.path()).is_ok());
+        // A run that was killed before it had a configuration left these.
+        for name in [LOCK, LAST, "last.safetensors.tmp", "config.toml.tmp"] {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
         assert!(RunDirectory::create(folder.path()).is_ok());
         fs::write(folder.path().join("precious"), "x").unwrap();
         let error = RunDirectory::create(folder.path()).unwrap_err().to_string();
