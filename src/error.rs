@@ -69,15 +69,21 @@ impl fmt::Display for Error {
     }
 }
 
+/// Text with its control characters as they would stand in a program.
+pub(crate) fn printable(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { line.extend(c.escape_debug()) } else { line.push(c) }
+    }
+    line
+}
+
 /// The longest sentence, in characters: one that quotes a file could be as long as the file.
 const LONGEST: usize = 1200;
 
 /// Without what a terminal would obey: a sentence may quote a file from anywhere. The middle of a long one is left out.
 fn one_line(sentence: &str) -> String {
-    let mut line = String::with_capacity(sentence.len());
-    for c in sentence.chars() {
-        if c.is_control() { line.extend(c.escape_debug()) } else { line.push(c) }
-    }
+    let line = printable(sentence);
     let characters = line.chars().count();
     if characters <= LONGEST {
         return line;

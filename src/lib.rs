@@ -154,6 +154,7 @@ pub mod cli;
 pub mod data;
 pub mod error;
 pub mod evaluate;
+pub mod files;
 pub mod gradcheck;
 pub mod hash;
 pub mod nn;

@@ -192,12 +192,17 @@ fn an_interrupted_and_a_killed_run_go_on_to_the_bytes_of_one_that_was_left_alone
     assert!(said.contains("another process trains in this directory"), "{said}");
     child.kill().unwrap();
     child.wait().unwrap();
-    fs::write(at("killed/metrics.csv.tmp"), "half").unwrap();
+    // What was cut off goes; a file of the user's stays.
+    fs::write(at("killed/metrics.csv.17.tmp"), "half").unwrap();
+    fs::write(at("killed/notes.tmp"), "mine").unwrap();
 
     for run in ["stopped", "killed"] {
         let output = twinglyph(temp.path(), &["train", "--resume", run]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
+        if run == "killed" {
+            fs::remove_file(at("killed/notes.tmp")).unwrap();
+        }
         assert!(said.contains(&format!("Going on with {run} after epoch")), "{said}");
         let (files, model, metrics) = left(&at(run));
         assert_eq!(files, expected.0, "{run}");

@@ -4,7 +4,9 @@ use super::output::{note, print, print_json};
 use crate::data::image::{decode_glyph, pngs_in};
 use crate::data::sampler::Label;
 use crate::data::{GLYPH_SIZE, Pixels};
+use crate::error::printable;
 use crate::evaluate::embed::{embed, mean};
+use crate::files;
 use crate::run::trained::TrainedRun;
 use crate::tensor::Tensor;
 use crate::{Error, Result};
@@ -38,6 +40,9 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+/// The largest file of pairs that is read, in bytes.
+const LARGEST: u64 = 256 << 20;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -98,14 +103,19 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
 fn many(run: &mut TrainedRun, path: &Path, json: bool) -> Result<()> {
     let refuse = |message: String| Error::input(path.display(), message);
     let mut pairs = Vec::new();
-    let reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_path(path);
-    for (i, record) in reader.map_err(|error| refuse(error.to_string()))?.records().enumerate() {
+    let bytes = files::read_stream(path, "pairs of PNGs or folders in CSV", LARGEST)?;
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(&bytes[..]);
+    for (i, record) in reader.records().enumerate() {
         let record = record.map_err(|error| refuse(error.to_string()))?;
         match (record.get(0), record.get(1), record.len()) {
             (Some(left), Some(right), 2) if !left.is_empty() && !right.is_empty() => {
-                // A first row that names the columns is none of them.
-                if i > 0 || Path::new(left).exists() || Path::new(right).exists() {
+                // A first row of two plain words names the columns.
+                let is_word = |text: &str| !text.contains(['.', '/', '\\']) && !Path::new(text).exists();
+                if i > 0 || !is_word(left) || !is_word(right) {
                     pairs.push([PathBuf::from(left), PathBuf::from(right)]);
                 }
             }
@@ -200,10 +210,12 @@ pub(super) fn read(path: &Path) -> Result<Pixels> {
     let glyph = decode_glyph(path, GLYPH_SIZE)?;
     if glyph.source_size != (height, width) {
         let (h, w) = glyph.source_size;
-        note(format_args!("{}: {h} x {w} pixels, fitted to {height} x {width}", path.display()));
+        let path = printable(&path.display().to_string());
+        note(format_args!("{path}: {h} x {w} pixels, fitted to {height} x {width}"));
     }
     if glyph.inverted {
-        note(format_args!("{}: light on dark, taken as dark on light", path.display()));
+        let path = printable(&path.display().to_string());
+        note(format_args!("{path}: light on dark, taken as dark on light"));
     }
     Ok(glyph.pixels())
 }

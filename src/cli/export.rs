@@ -2,7 +2,7 @@
 
 use super::output::{note, print};
 use crate::Result;
-use crate::run::directory::write_atomic;
+use crate::files::write_atomic;
 use crate::run::onnx::to_onnx;
 use crate::run::trained::TrainedRun;
 use std::path::PathBuf;

@@ -1,10 +1,14 @@
 //! Printing: results on stdout, everything else on stderr, and no panic when a pipe is closed.
 
+use crate::error::printable;
 use crate::{Error, Result};
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+
+/// As many threads as a program may be told to start.
+pub(super) const MOST_THREADS: u64 = 1024;
 
 /// Prints a result and a line's end on stdout. A reader who has gone away wants no more, and gets no error.
 pub(super) fn print(text: impl Display) -> Result<()> {
@@ -20,9 +24,11 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
     print(serde_json::to_string(value).map_err(|error| Error::input("JSON", error.to_string()))?)
 }
 
-/// Prints a remark on stderr.
+/// Prints a remark on stderr, without what a terminal would obey: it may have the names of files in it.
 pub(super) fn note(text: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let text = text.to_string();
+    let lines: Vec<String> = text.split('\n').map(printable).collect();
+    let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
 }
 
 /// Refuses a name for `--picture` that is not a PNG's, before anything is computed.
@@ -43,11 +49,22 @@ pub(super) fn complain(error: &Error) {
     note(format_args!("error: {error}"));
 }
 
-/// Sets the number of threads that all work is spread over; the result does not depend on it.
+/// Starts the threads that all work is spread over: as many as said, else as `RAYON_NUM_THREADS` says, else one for each core.
+/// The result does not depend on it.
 pub(super) fn use_threads(threads: Option<u16>) -> Result<()> {
-    let Some(threads) = threads else { return Ok(()) };
+    let variable = std::env::var("RAYON_NUM_THREADS").ok().filter(|_| threads.is_none());
+    let what = match (threads, &variable) {
+        (Some(threads), _) => format!("--threads {threads}"),
+        (None, Some(value)) => format!("RAYON_NUM_THREADS={value}"),
+        (None, None) => "threads".into(),
+    };
+    // rayon takes what is no number for none.
+    if variable.is_some_and(|value| value.parse::<u64>().is_ok_and(|count| count > MOST_THREADS)) {
+        return Err(Error::usage(format!("{what}: expected at most {MOST_THREADS}")));
+    }
+    // 0 is rayon's own choice.
     rayon::ThreadPoolBuilder::new()
-        .num_threads(usize::from(threads))
+        .num_threads(threads.unwrap_or(0).into())
         .build_global()
-        .map_err(|error| Error::input(format!("--threads {threads}"), error.to_string()))
+        .map_err(|error| Error::input(what, format!("cannot be started ({error}), expected fewer")))
 }

@@ -3,6 +3,7 @@
 use super::Pixels;
 use super::png::Png;
 use super::scale::windows;
+use super::source::is_clutter;
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::Read;
@@ -61,7 +62,8 @@ pub fn pngs_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| Error::io(folder, error))? {
         let file = entry.map_err(|error| Error::io(folder, error))?.path();
-        if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+        let hidden = file.file_name().and_then(|name| name.to_str()).is_some_and(is_clutter);
+        if !hidden && file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
             files.push(file);
         }
     }

@@ -146,7 +146,9 @@ fn is_character(name: &str) -> bool {
 /// The drawer `DD` of `NNNN_DD.png`, from 1.
 fn drawer(file: &str) -> Option<u32> {
     let (number, drawer) = file.strip_suffix(".png")?.split_once('_')?;
-    (is_number(number) && is_number(drawer)).then(|| drawer.parse().ok())?.filter(|&d| d > 0)
+    // NumPy's int32 is what `embed` writes it as.
+    let in_range = |&d: &u32| d > 0 && d <= i32::MAX as u32;
+    (is_number(number) && is_number(drawer)).then(|| drawer.parse().ok())?.filter(in_range)
 }
 
 fn is_number(text: &str) -> bool {

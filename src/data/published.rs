@@ -4,6 +4,7 @@
 //! Source: folder `python` of <https://github.com/brendenlake/omniglot>, branch master.
 
 use crate::error::meant;
+use crate::files;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -127,7 +128,9 @@ pub fn resolve_one(path: &Path) -> Result<PathBuf> {
         };
     };
     let home = data_home()?;
-    let noted = std::fs::read_to_string(home.join(NOTE)).ok();
+    let noted = home.join(NOTE);
+    let noted =
+        files::read(&noted, "a path", 1 << 16).and_then(|bytes| files::text(&noted, "a path", bytes)).ok();
     let folders =
         noted.map(|text| PathBuf::from(text.trim_end_matches('\n'))).into_iter().chain([home.join(FOLDER)]);
     let found = folders.map(|folder| folder.join(published.file())).find(|file| file.is_file());

@@ -1,6 +1,7 @@
 //! The files of a folder or of a zip archive, alike: clutter left out, names checked, sizes bounded.
 
 use super::progress::Progress;
+use crate::files;
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::collections::HashSet;
@@ -158,6 +159,12 @@ fn list_folder(root: &Path, names: &mut Vec<String>, expected: &str, files: &mut
         if is_clutter(name) {
             continue;
         }
+        if name.contains(char::is_control) {
+            return Err(Error::input(
+                path.display(),
+                "has a control character in its name, expected letters",
+            ));
+        }
         // Links are followed: data often lies on another disk.
         let meta = fs::metadata(&path).map_err(|e| Error::io(&path, e))?;
         if names.len() + 1 >= MAX_DEPTH || !(meta.is_dir() || meta.is_file()) {
@@ -192,7 +199,7 @@ fn open_archive(path: &Path, is_file: bool, size: u64, expected: &str) -> Result
             format!("is larger than {limit} MiB, expected a smaller archive"),
         ));
     }
-    let bytes = fs::read(path).map_err(|e| Error::io(path, e))?;
+    let bytes = files::read(path, "a zip archive", MAX_ARCHIVE)?;
     let archive = ZipArchive::new(Cursor::new(Arc::<[u8]>::from(bytes)))
         .map_err(|e| not_zip(format!(" ({})", e.to_string().trim_end_matches('.'))))?;
     if archive.has_duplicate_names() {
@@ -244,7 +251,7 @@ fn place(path: &Path, is_zip: bool, name: &str) -> String {
 }
 
 /// What macOS and Windows leave behind, and hidden files: skipped without a word.
-fn is_clutter(name: &str) -> bool {
+pub(super) fn is_clutter(name: &str) -> bool {
     name.starts_with('.')
         || ["__MACOSX", "Thumbs.db", "desktop.ini"].iter().any(|clutter| name.eq_ignore_ascii_case(clutter))
 }

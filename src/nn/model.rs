@@ -12,12 +12,26 @@ use twinglyph_kernels::map::{Product, map_sum};
 
 /// Images that are encoded at a time: few, so that they stay in the caches, but some for each thread, and more where
 /// wide convolutions turn many filters for each call. An embedding does not depend on its neighbours.
-fn batch(architecture: &Architecture) -> usize {
+fn batch(architecture: &Architecture) -> Result<usize> {
+    // What one layer makes of them takes a GiB at most.
+    let largest = architecture.shapes()?.iter().map(|shape| shape.len()).max().unwrap_or(1);
+    let most = ((1 << 28) / largest.max(1)).max(1);
     let wide = |layer: &Layer| matches!(layer, Layer::Conv2d { filters: 64.., .. });
     if architecture.encoder.iter().any(wide) {
-        return 64;
+        return Ok(most.min(64));
     }
-    (8 * rayon::current_num_threads()).clamp(16, 64)
+    Ok((8 * rayon::current_num_threads()).clamp(16, 64).min(most))
+}
+
+/// The numbers of a model's answer, none of which may be a NaN or an infinity.
+fn finite<'a, E: Element>(what: &str, answer: &'a Tensor<E>) -> Result<&'a [E]> {
+    match answer.values().iter().find(|value| !value.is_finite()) {
+        Some(value) => {
+            let message = format!("gives {what} of {value}, expected finite numbers: its weights are broken");
+            Err(Error::input("the model", message))
+        }
+        None => Ok(answer.values()),
+    }
 }
 
 /// A Siamese model.
@@ -183,7 +197,7 @@ impl<E: Element> Model<E> {
         let [c, h, w] = self.architecture.input;
         let width = self.architecture.embedding_len()?;
         let mut embeddings = Vec::with_capacity(count * width);
-        let batch = batch(&self.architecture);
+        let batch = batch(&self.architecture)?;
         for start in (0..count).step_by(batch) {
             self.forget();
             let n = batch.min(count - start);
@@ -195,7 +209,7 @@ impl<E: Element> Model<E> {
             let encoded = self.architecture.encode(&mut self.tape, &self.vars, images, Mode::Eval);
             self.tape.set_forward_only(false);
             let encoded = encoded?;
-            embeddings.extend_from_slice(self.tape.value(encoded).values());
+            embeddings.extend_from_slice(finite("an embedding", self.tape.value(encoded))?);
         }
         self.forget();
         Tensor::new([count, width], embeddings)
@@ -219,7 +233,7 @@ impl<E: Element> Model<E> {
             };
             let sides = [side(|pair| pair.0), side(|pair| pair.1)];
             let distance = self.architecture.distance(&mut self.tape, &self.vars, sides, Mode::Eval)?;
-            distances.extend_from_slice(self.tape.value(distance).values());
+            distances.extend_from_slice(finite("a distance", self.tape.value(distance))?);
         }
         self.forget();
         Ok(distances)

@@ -32,6 +32,13 @@ impl Recipe {
                 return refuse(key, &format!("{least} to {most}, found {value}"));
             }
         }
+        let glyphs = self.synthetic.alphabets * self.synthetic.characters * self.synthetic.drawers;
+        if glyphs > 1_000_000 {
+            return refuse("synthetic", &format!("at most 1000000 glyphs in all, found {glyphs}"));
+        }
+        if self.encoder.len() > 1000 {
+            return refuse("encoder", &format!("at most 1000 layers, found {}", self.encoder.len()));
+        }
         if self.synthetic.characters * self.synthetic.drawers < 2 {
             return refuse("synthetic", "at least two glyphs an alphabet");
         }
@@ -166,6 +173,11 @@ impl Recipe {
                     format!("a size beyond {LARGEST} (padding: 1024)"),
                 ));
             }
+        }
+        let shapes = self.architecture().shapes()?;
+        if let Some((i, shape)) = shapes.iter().enumerate().find(|(_, shape)| shape.len() > 1 << 27) {
+            let message = format!("makes {shape} of an image, expected at most {} numbers", 1 << 27);
+            return Err(Error::input(format!("encoder[{i}]"), message));
         }
         let parameters = self.architecture().parameters()?;
         let count: usize = parameters.iter().flatten().map(|p| p.shape.len()).sum();

@@ -1,6 +1,6 @@
 //! A training's state as a safetensors file, with the data's fingerprint and a checksum in its metadata.
 
-use super::directory::write_atomic;
+use crate::files::{self, write_atomic};
 use crate::hash::Fnv;
 use crate::train::checkpoint::{Array, Checkpoint, Values};
 use crate::{Error, Result};
@@ -39,12 +39,7 @@ impl CheckpointFile {
     /// # Errors
     /// When it cannot be read, is no checkpoint of a version that this program knows, or is damaged.
     pub fn load(path: &Path) -> Result<CheckpointFile> {
-        let size = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
-        if size > LARGEST {
-            let message = format!("{size} bytes, expected a checkpoint of at most {LARGEST}");
-            return Err(Error::input(path.display(), message));
-        }
-        let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+        let bytes = files::read(path, "a checkpoint", LARGEST)?;
         CheckpointFile::from_bytes(&bytes).map_err(|message| Error::input(path.display(), message))
     }
 

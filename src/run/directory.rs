@@ -3,10 +3,10 @@
 use super::checkpoint_file::CheckpointFile;
 use super::environment::Environment;
 use super::metrics_file::MetricsTable;
+use crate::files::{self, is_unfinished, sync_entry, write_atomic};
 use crate::recipes::Recipe;
 use crate::{Error, Result};
-use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// The model's file name in a run directory; it is written last.
@@ -20,7 +20,8 @@ const METRICS: &str = "metrics.csv";
 const CONFIG: &str = "config.toml";
 /// Held open and locked by the process that trains.
 const LOCK: &str = ".lock";
-const TEMPORARY: &str = "tmp";
+/// The largest configuration, environment and table of metrics that is read, in bytes.
+const LARGEST: u64 = 64 << 20;
 
 /// A run directory that no other process trains in.
 #[derive(Debug)]
@@ -48,8 +49,7 @@ impl RunDirectory {
         }
         for entry in fs::read_dir(path).map_err(|error| Error::io(path, error))? {
             let name = entry.map_err(|error| Error::io(path, error))?.file_name();
-            let unfinished = |file: &str| name.to_str() == Some(&format!("{file}.{TEMPORARY}"));
-            if name != LOCK && name != LAST && !unfinished(LAST) && !unfinished(CONFIG) {
+            if name != LOCK && name != LAST && !is_unfinished(&name) {
                 let message = "is not empty, expected a new or an empty folder for the run";
                 return Err(Error::input(path.display(), message));
             }
@@ -64,7 +64,7 @@ impl RunDirectory {
     /// When it cannot be made.
     pub fn next(base: &Path, recipe: &str) -> Result<RunDirectory> {
         fs::create_dir_all(base).map_err(|error| Error::io(base, error))?;
-        let mut last = 0u64;
+        let mut last = 0u32;
         for entry in fs::read_dir(base).map_err(|error| Error::io(base, error))? {
             let name = entry.map_err(|error| Error::io(base, error))?.file_name();
             let number =
@@ -72,7 +72,12 @@ impl RunDirectory {
             last = last.max(number.unwrap_or(0));
         }
         loop {
-            last += 1;
+            last = last.checked_add(1).ok_or_else(|| {
+                let message = format!(
+                    "has a run {recipe}-{last}, expected a smaller number: the next would be too large"
+                );
+                Error::input(base.display(), message)
+            })?;
             let path = base.join(format!("{recipe}-{last}"));
             match fs::create_dir(&path) {
                 // Another run was quicker.
@@ -91,8 +96,9 @@ impl RunDirectory {
     /// # Errors
     /// When it is none.
     pub fn begun(path: &Path) -> Result<RunDirectory> {
-        if path.join(CONFIG).is_file() {
-            return Ok(RunDirectory::at(path));
+        let run = RunDirectory::at(path);
+        if run.has_config() {
+            return Ok(run);
         }
         let problem = if path.is_dir() { format!("has no {CONFIG}") } else { "is no folder".into() };
         Err(Error::input(path.display(), format!("{problem}, expected the directory of a run")))
@@ -115,7 +121,11 @@ impl RunDirectory {
                 return Ok(RunDirectory { model, ..run });
             }
         }
-        let problem = if path.is_dir() { format!("has no {MODEL}") } else { "does not exist".into() };
+        let problem = match fs::metadata(path) {
+            Ok(meta) if meta.is_dir() => format!("has no {MODEL}"),
+            Ok(_) => "is neither a folder nor a file".into(),
+            Err(_) => "does not exist".into(),
+        };
         Err(Error::input(
             path.display(),
             format!("{problem}, expected a finished run's directory or a model file"),
@@ -141,13 +151,17 @@ impl RunDirectory {
         self.write(CONFIG, text.as_bytes())
     }
 
+    /// Whether a configuration was written.
+    pub fn has_config(&self) -> bool {
+        self.path.join(CONFIG).is_file()
+    }
+
     /// The configuration that was written.
     ///
     /// # Errors
     /// When it cannot be read, or is no recipe.
     pub fn config(&self) -> Result<Recipe> {
-        let path = self.path.join(CONFIG);
-        let text = fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+        let (path, text) = self.read(CONFIG)?;
         Recipe::parse(&path.display().to_string(), &text, &[])
     }
 
@@ -165,12 +179,12 @@ impl RunDirectory {
     /// # Errors
     /// When the file cannot be read, or is something else.
     pub fn environment(&self) -> Result<Option<Environment>> {
-        let path = self.path.join(ENVIRONMENT);
-        if !path.exists() {
+        if !self.path.join(ENVIRONMENT).exists() {
             return Ok(None);
         }
-        let text = fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
-        serde_json::from_str(&text).map(Some).map_err(|error| Error::input(path.display(), error.to_string()))
+        let (path, text) = self.read(ENVIRONMENT)?;
+        let refuse = |error| format!("{error}, expected what a training writes there");
+        serde_json::from_str(&text).map(Some).map_err(|error| Error::input(path.display(), refuse(error)))
     }
 
     /// The fingerprint of the data that the run was begun with; `None` where there is no `environment.json`.
@@ -191,8 +205,7 @@ impl RunDirectory {
     /// # Errors
     /// When there are none, or the file is something else.
     pub fn metrics(&self) -> Result<MetricsTable> {
-        let path = self.path.join(METRICS);
-        let text = fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+        let (path, text) = self.read(METRICS)?;
         MetricsTable::parse(&path.display().to_string(), &text)
     }
 
@@ -242,7 +255,8 @@ impl RunDirectory {
     /// When another process has it.
     pub fn lock(&self) -> Result<Lock> {
         let path = self.path.join(LOCK);
-        let file = File::create(&path).map_err(|error| Error::io(&path, error))?;
+        let open = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let file = open.map_err(|error| Error::io(&path, error))?;
         match file.try_lock() {
             Ok(()) => Ok(Lock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(Error::input(
@@ -259,8 +273,9 @@ impl RunDirectory {
     /// When it cannot.
     pub fn sweep(&self) -> Result<()> {
         for entry in fs::read_dir(&self.path).map_err(|error| Error::io(&self.path, error))? {
-            let path = entry.map_err(|error| Error::io(&self.path, error))?.path();
-            if path.extension().is_some_and(|extension| extension == TEMPORARY) && path.is_file() {
+            let entry = entry.map_err(|error| Error::io(&self.path, error))?;
+            let path = entry.path();
+            if is_unfinished(&entry.file_name()) && path.is_file() {
                 fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
             }
         }
@@ -287,40 +302,17 @@ impl RunDirectory {
         write_atomic(&self.path.join(name), bytes)
     }
 
+    /// A text of the run, and its path.
+    fn read(&self, name: &str) -> Result<(PathBuf, String)> {
+        let path = self.path.join(name);
+        let what = format!("the {name} of a run");
+        let bytes = files::read(&path, &what, LARGEST)?;
+        let text = files::text(&path, &what, bytes)?;
+        Ok((path, text))
+    }
+
     fn at(path: &Path) -> RunDirectory {
         RunDirectory { path: path.to_path_buf(), model: path.join(MODEL) }
-    }
-}
-
-/// Writes a file whole or not at all: beside it as `NAME.tmp`, synced, then renamed over it.
-///
-/// # Errors
-/// When it cannot be written; what stood there before still does.
-pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".");
-    name.push(TEMPORARY);
-    let temporary = path.with_file_name(name);
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    let renamed = written.and_then(|()| fs::rename(&temporary, path));
-    if let Err(error) = renamed {
-        // What is half-written is of no use; that it cannot be removed either adds nothing to the error.
-        let _ = fs::remove_file(&temporary);
-        return Err(Error::io(path, error));
-    }
-    sync_entry(path);
-    Ok(())
-}
-
-/// A file or folder that is new or has a new name lasts once the folder around it is synced; not every system can open a
-/// folder for that.
-fn sync_entry(path: &Path) {
-    let folder = std::path::absolute(path).ok().and_then(|path| path.parent().map(File::open));
-    if let Some(Ok(folder)) = folder {
-        let _ = folder.sync_all();
     }
 }
 
@@ -333,7 +325,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(RunDirectory::create(folder.path()).is_ok());
         // A run that was killed before it had a configuration left these.
-        for name in [LOCK, LAST, "last.safetensors.tmp", "config.toml.tmp"] {
+        for name in [LOCK, LAST, "last.safetensors.17.tmp", "config.toml.18.tmp"] {
             fs::write(folder.path().join(name), "x").unwrap();
         }
         assert!(RunDirectory::create(folder.path()).is_ok());
@@ -349,21 +341,13 @@ mod tests {
         fs::create_dir(folder.path().join("quick-7")).unwrap();
         fs::create_dir(folder.path().join("quick-x")).unwrap();
         fs::create_dir(folder.path().join("quickest-9")).unwrap();
+        fs::create_dir(folder.path().join("last-4294967295")).unwrap();
         for expected in ["quick-8", "quick-9"] {
             let run = RunDirectory::next(folder.path(), "quick").unwrap();
             assert_eq!(run.path(), folder.path().join(expected));
         }
-    }
-
-    #[test]
-    fn a_write_that_fails_leaves_what_was_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        write_atomic(&path, b"one").unwrap();
-        // A folder stands where the temporary file would be written.
-        fs::create_dir(folder.path().join("file.tmp")).unwrap();
-        assert!(write_atomic(&path, b"two").is_err());
-        assert_eq!(fs::read(&path).unwrap(), b"one");
+        let error = RunDirectory::next(folder.path(), "last").unwrap_err().to_string();
+        assert!(error.contains("has a run last-4294967295, expected a smaller number"), "{error}");
     }
 
     #[test]

@@ -36,11 +36,7 @@ impl Arrays {
     /// When it cannot be read, is none, or holds numbers of another kind.
     pub fn load(path: &Path) -> Result<Arrays> {
         let file = path.display().to_string();
-        let size = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
-        if size > LARGEST {
-            return Err(Error::input(file, format!("{size} bytes, expected at most {LARGEST}")));
-        }
-        let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+        let bytes = crate::files::read(path, "arrays", LARGEST)?;
         let read = SafeTensors::deserialize(&bytes)
             .map_err(|error| Error::input(&file, format!("is no readable safetensors file ({error})")))?;
         let mut arrays = BTreeMap::new();

@@ -4,8 +4,8 @@
 //! header's metadata holds the format version, the recipe, the threshold, the calibration and the names of the
 //! alphabets; no path, no time, no thread count, so that one seed gives one file, byte for byte.
 
-use super::directory::write_atomic;
 use crate::evaluate::calibration::{Calibration, Rule, SetRule};
+use crate::files::{self, write_atomic};
 use crate::{Error, Result};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
@@ -109,12 +109,7 @@ impl ModelFile {
     /// # Errors
     /// When it cannot be read or is no twinglyph model of a version that this program knows.
     pub fn load(path: &Path) -> Result<ModelFile> {
-        let size = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
-        if size > LARGEST {
-            let message = format!("{size} bytes, expected a model of at most {LARGEST}");
-            return Err(Error::input(path.display(), message));
-        }
-        let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+        let bytes = files::read(path, "a model", LARGEST)?;
         ModelFile::from_bytes(&bytes).map_err(|message| Error::input(path.display(), message))
     }
 
@@ -141,6 +136,9 @@ impl ModelFile {
             let values: Vec<f32> = view.data().chunks_exact(4).map(number).collect();
             if let Some(value) = values.iter().find(|value| !value.is_finite()) {
                 return Err(format!("tensor {name} holds {value}, expected finite numbers"));
+            }
+            if let Some(value) = values.iter().find(|&&value| value < 0.0 && name.ends_with("running_var")) {
+                return Err(format!("tensor {name} holds {value}, expected variances of at least 0"));
             }
             tensors.push(NamedTensor { name: name.to_string(), shape: view.shape().to_vec(), values });
         }

@@ -1,7 +1,7 @@
 //! Arrays in NumPy's format: an archive of `NAME.npy` files, each a short header and the numbers
 //! (<https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>, version 1.0).
 
-use super::directory::write_atomic;
+use crate::files::write_atomic;
 use crate::{Error, Result};
 use std::io::{Cursor, Write};
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! A grey picture of glyphs, and its PNG.
 
-use super::directory::write_atomic;
 use crate::data::Pixels;
+use crate::files::write_atomic;
 use crate::{Error, Result};
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};

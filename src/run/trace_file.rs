@@ -1,5 +1,6 @@
 //! A convolution to be traced, from a file.
 
+use crate::files;
 use crate::trace::Given;
 use crate::{Error, Result};
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::path::Path;
 /// # Errors
 /// When the file cannot be read, is no JSON, or has keys or numbers that cannot be used.
 pub fn read(path: &Path, seed: u64) -> Result<Given> {
-    let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+    let what = "a problem in JSON";
+    let text = files::text(path, what, files::read_stream(path, what, 64 << 20)?)?;
     Given::from_json(&text, seed).map_err(|said| Error::input(path.display(), said))
 }

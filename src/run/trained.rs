@@ -23,7 +23,7 @@ pub struct TrainedRun {
     pub training_alphabets: Vec<String>,
     /// Names of those that were held out, and on which the threshold was chosen.
     pub held_out_alphabets: Vec<String>,
-    /// The configuration; with the data's paths where it comes from a run directory.
+    /// The model's recipe; with the data's paths where it comes from a run directory.
     pub config: Recipe,
     /// Whether it came from a run directory, whose configuration tells the data.
     has_config: bool,
@@ -45,13 +45,12 @@ impl TrainedRun {
             return Err(Error::input(name, "has no threshold, expected a model that was trained to the end"));
         };
         let model = build(&config, &file, &name)?;
-        let config_path = model_path.with_file_name("config.toml");
-        let has_config = config_path.is_file();
-        if has_config {
-            let text =
-                std::fs::read_to_string(&config_path).map_err(|error| Error::io(&config_path, error))?;
-            config = Recipe::parse(&config_path.display().to_string(), &text, &[])?;
-        }
+        // Of the configuration only where the data is: all else is the model's own. What lies beside a model that was named
+        // by itself may be anything.
+        let data = place.has_config().then(|| place.config().map(|config| config.data)).transpose();
+        let data = if path.is_file() { data.ok().flatten() } else { data? };
+        let has_config = data.is_some();
+        config.data = data.unwrap_or_default();
         Ok(TrainedRun {
             model,
             rule: Rule { threshold, calibration: file.metadata.calibration },

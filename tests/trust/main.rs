@@ -6,6 +6,7 @@ mod common;
 mod cases;
 mod faults;
 mod geometries;
+mod hostile;
 #[cfg(unix)]
 mod kills;
 mod outside;

@@ -103,9 +103,11 @@ impl Curves {
             Vertical::Even(..) => value,
             Vertical::Powers => value.log10(),
         };
+        // Of larger numbers not even the differences can be told.
+        let drawable = |point: &(u32, f64)| point.1.abs() <= 1e300;
         let points = |curve: &Curve| -> Vec<(u32, f64)> {
             let point = |(&epoch, value): (&u32, &Option<f64>)| Some((epoch, scaled((*value)?)));
-            epochs.iter().zip(&curve.values).filter_map(point).filter(|point| point.1.is_finite()).collect()
+            epochs.iter().zip(&curve.values).filter_map(point).filter(drawable).collect()
         };
         let lines: Vec<Vec<(u32, f64)>> = self.curves.iter().map(points).collect();
         let values = || lines.iter().flatten().map(|point| point.1);

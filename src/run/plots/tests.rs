@@ -56,7 +56,12 @@ fn names_of_alphabets_cannot_break_a_picture() {
 
 #[test]
 fn one_epoch_and_numbers_that_are_none_can_be_drawn() {
-    for rows in ["", "1,0.3,0.4,0.6,0.5,0.2,0.1\n", "1,NaN,inf,NaN,NaN,NaN,0\n2,NaN,-inf,1,1,NaN,-1\n"] {
+    for rows in [
+        "",
+        "1,0.3,0.4,0.6,0.5,0.2,0.1\n",
+        "1,NaN,inf,NaN,NaN,NaN,0\n2,NaN,-inf,1,1,NaN,-1\n",
+        "1,1e308,1,1,1,1,1\n2,-1e308,1,1,1,1,1\n",
+    ] {
         for (_, svg) in metrics_curves(&table(rows)).unwrap() {
             assert!(svg.contains("</svg>"));
         }
