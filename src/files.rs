@@ -84,8 +84,21 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = fs::remove_file(&temporary);
         return Err(io(error));
     }
-    sync_entry(target);
-    Ok(())
+    sync_entry(target)
+}
+
+/// Makes a folder and those around it that are missing, or finds it made.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn create_folder(path: &Path) -> Result<()> {
+    let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let missing: Vec<&Path> = path.ancestors().take_while(missing).collect();
+    match fs::create_dir_all(path) {
+        Err(error) if !path.is_dir() => return Err(Error::io(path, error)),
+        _ => {}
+    }
+    missing.into_iter().try_for_each(sync_entry)
 }
 
 /// A new file `NAME.PROCESS.tmp`, or the first such name with a larger number that is free.
@@ -110,12 +123,19 @@ pub fn is_unfinished(name: &OsStr) -> bool {
     number.is_some_and(|(name, number)| !name.is_empty() && number.parse::<u32>().is_ok())
 }
 
-/// A file or folder that is new or has a new name lasts once the folder around it is synced; not every system can open a
-/// folder for that.
-pub fn sync_entry(path: &Path) {
+/// Syncs the folder around a file or folder that is new, has a new name or is gone: only then does that last. Not every
+/// system can do that with a folder; where one cannot, nothing is done.
+///
+/// # Errors
+/// When the system tried and failed.
+pub fn sync_entry(path: &Path) -> Result<()> {
     let folder = std::path::absolute(path).ok().and_then(|path| path.parent().map(File::open));
-    if let Some(Ok(folder)) = folder {
-        let _ = folder.sync_all();
+    let Some(Ok(folder)) = folder else { return Ok(()) };
+    match folder.sync_all() {
+        Err(error) if ![ErrorKind::InvalidInput, ErrorKind::Unsupported].contains(&error.kind()) => {
+            Err(Error::io(path, error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -14,9 +14,9 @@ impl Shape {
         &self.0
     }
 
-    /// The number of elements.
+    /// The number of elements; `usize::MAX` of more than that.
     pub fn len(&self) -> usize {
-        self.0.iter().product()
+        self.0.iter().fold(1, |len, &side| len.saturating_mul(side))
     }
 
     /// No element at all.

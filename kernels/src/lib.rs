@@ -36,7 +36,7 @@ pub use compiled::{
     conv_stack_backward, conv_stack_forward, conv2d_backward, conv2d_forward, dense_backward_input,
     dense_backward_weight, dense_forward, normalised_dense_backward, normalised_dense_forward,
 };
-pub use conv2d::{Geometry, Gradients, Kept, Made, NO_WINNER, Stage, Tail, pooled_size};
+pub use conv2d::{Geometry, Gradients, Kept, MANY_IMAGES, Made, NO_WINNER, Stage, Tail, pooled_size};
 pub use dense::{Dense, dense_backward_bias};
 pub use dropout::Dropout;
 pub use element::Element;

@@ -106,6 +106,11 @@ impl<'a> Progress<'a> {
         Ok(())
     }
 
+    /// Writes the table of the epochs that are done, of which there is one at least.
+    pub(super) fn write_metrics(&self) -> Result<()> {
+        self.run.directory.write_metrics(&metrics_csv(&self.history, &self.readings, &self.seconds))
+    }
+
     /// Writes the training's state.
     pub(super) fn keep(&self, training: &Training<'_>) -> Result<()> {
         let mut checkpoint = training.checkpoint();
@@ -151,8 +156,7 @@ impl Observer for Progress<'_> {
         self.history.push(*metrics);
         self.readings.push(reading.clone());
         self.seconds.push(seconds);
-        let csv = metrics_csv(&self.history, &self.readings, &self.seconds);
-        self.run.directory.write_metrics(&csv)?;
+        self.write_metrics()?;
         if !self.is_quiet() {
             let (epochs, steps) = (self.run.recipe.epochs, self.run.recipe.steps);
             let line = format!(

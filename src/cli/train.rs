@@ -174,6 +174,10 @@ fn resume(path: &Path, arguments: &RecipeArguments, talk: Talk) -> Result<ExitCo
     if further || !arguments.data.is_empty() {
         directory.write_config(&recipe.to_toml())?;
     }
+    // A run that was killed between the two has one epoch more here than in the state that it goes on from.
+    if epoch > 0 {
+        progress.write_metrics()?;
+    }
     if !arguments.quiet {
         note(format_args!(
             "Going on with {} after epoch {epoch} of {epochs} and {step} steps, on {}",

@@ -4,10 +4,11 @@ use super::architecture::{Architecture, Mode, Parameter};
 use super::layer::Layer;
 use super::objective::{BatchLoss, PairLoss};
 use crate::random::rng;
-use crate::tape::{Tape, Var, is_finite};
+use crate::tape::{Tape, Var, has_finite_squares, is_finite};
 use crate::tensor::{Element, Tensor};
 use crate::{Error, Result};
 use rayon::prelude::*;
+use twinglyph_kernels::MANY_IMAGES;
 use twinglyph_kernels::map::{Product, map_sum};
 
 /// Images that are encoded at a time: few, so that they stay in the caches, but some for each thread, and more where
@@ -21,17 +22,6 @@ fn batch(architecture: &Architecture) -> Result<usize> {
         return Ok(most.min(64));
     }
     Ok((8 * rayon::current_num_threads()).clamp(16, 64).min(most))
-}
-
-/// The numbers of a model's answer, none of which may be a NaN or an infinity.
-fn finite<'a, E: Element>(what: &str, answer: &'a Tensor<E>) -> Result<&'a [E]> {
-    match answer.values().iter().find(|value| !value.is_finite()) {
-        Some(value) => {
-            let message = format!("gives {what} of {value}, expected finite numbers: its weights are broken");
-            Err(Error::input("the model", message))
-        }
-        None => Ok(answer.values()),
-    }
 }
 
 /// A Siamese model.
@@ -125,7 +115,8 @@ impl<E: Element> Model<E> {
     /// # Errors
     /// As [`Tape::backward`].
     pub fn fault(&mut self, loss: Var) -> Result<Option<String>> {
-        let sound = |(_, var): (&Parameter, Var)| self.tape.grad(var).is_none_or(is_finite);
+        // Adam squares them.
+        let sound = |(_, var): (&Parameter, Var)| self.tape.grad(var).is_none_or(has_finite_squares);
         if is_finite(self.tape.value(loss)) && self.parameters().all(sound) {
             return Ok(None);
         }
@@ -139,6 +130,13 @@ impl<E: Element> Model<E> {
         if let Some(var) = self.tape.first_fault(self.mark) {
             let op = self.tape.op_name(var);
             return Ok(Some(op.map_or_else(|| "in the batch".into(), |op| format!("in what {op} computed"))));
+        }
+        let large = |(_, var): &(&Parameter, Var)| {
+            self.tape.grad(*var).is_some_and(|grad| is_finite(grad) && !has_finite_squares(grad))
+        };
+        let all_finite = self.parameters().all(|(_, var)| self.tape.grad(var).is_none_or(is_finite));
+        if let Some((parameter, _)) = self.parameters().find(large).filter(|_| all_finite) {
+            return Ok(Some(format!("in the squares of the gradient of {}", parameter.name)));
         }
         let op = self.tape.first_gradient_fault(loss)?;
         Ok(Some(
@@ -155,11 +153,12 @@ impl<E: Element> Model<E> {
     pub fn gradient_norms(&self) -> Vec<(&Parameter, f64)> {
         self.parameters()
             .filter_map(|(parameter, var)| {
-                let squares = {
-                    let grad = self.tape.grad(var)?.values();
-                    map_sum(Product, [grad, grad])
-                };
-                Some((parameter, squares.to_f64().sqrt()))
+                let grad = self.tape.grad(var)?.values();
+                let squares = map_sum(Product, [grad, grad]).to_f64();
+                // The sum of what has squares may have none.
+                let in_f64 = || grad.iter().map(|g| g.to_f64() * g.to_f64()).sum();
+                let squares: f64 = if squares.is_finite() { squares } else { in_f64() };
+                Some((parameter, squares.sqrt()))
             })
             .collect()
     }
@@ -201,18 +200,33 @@ impl<E: Element> Model<E> {
         for start in (0..count).step_by(batch) {
             self.forget();
             let n = batch.min(count - start);
-            let images = self.tape.constant_with([n, c, h, w], |values| {
-                let images = values.par_chunks_mut(c * h * w).enumerate();
+            // Blank images are added to a few: from so many on, how many there are changes no number.
+            let rows = n.max(batch.min(MANY_IMAGES));
+            let images = self.tape.constant_with([rows, c, h, w], |values| {
+                let (images, blank) = values.split_at_mut(n * c * h * w);
+                blank.fill(E::ZERO);
+                let images = images.par_chunks_mut(c * h * w).enumerate();
                 images.for_each(|(i, image)| write(start + i, image));
             });
             self.tape.set_forward_only(true);
             let encoded = self.architecture.encode(&mut self.tape, &self.vars, images, Mode::Eval);
             self.tape.set_forward_only(false);
             let encoded = encoded?;
-            embeddings.extend_from_slice(finite("an embedding", self.tape.value(encoded))?);
+            let rows = &self.tape.value(encoded).values()[..n * width];
+            embeddings.extend_from_slice(self.finite("an embedding", rows)?);
         }
         self.forget();
         Tensor::new([count, width], embeddings)
+    }
+
+    /// The numbers of an answer on the tape, none of which may be a NaN or an infinity.
+    fn finite<'a>(&self, what: &str, answer: &'a [E]) -> Result<&'a [E]> {
+        let Some(value) = answer.iter().find(|value| !value.is_finite()) else { return Ok(answer) };
+        let op = self.tape.first_fault(self.mark).and_then(|var| self.tape.op_name(var));
+        let place = op.map_or(String::new(), |op| format!(", which began in {op}"));
+        let message =
+            format!("gives {what} of {value}{place}, expected finite numbers: its weights are broken");
+        Err(Error::input("the model", message))
     }
 
     /// The distances of pairs of rows of `embeddings`, in eval mode, through the head if there is one.
@@ -233,7 +247,7 @@ impl<E: Element> Model<E> {
             };
             let sides = [side(|pair| pair.0), side(|pair| pair.1)];
             let distance = self.architecture.distance(&mut self.tape, &self.vars, sides, Mode::Eval)?;
-            distances.extend_from_slice(finite("a distance", self.tape.value(distance))?);
+            distances.extend_from_slice(self.finite("a distance", self.tape.value(distance).values())?);
         }
         self.forget();
         Ok(distances)

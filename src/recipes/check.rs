@@ -180,7 +180,7 @@ impl Recipe {
             return Err(Error::input(format!("encoder[{i}]"), message));
         }
         let parameters = self.architecture().parameters()?;
-        let count: usize = parameters.iter().flatten().map(|p| p.shape.len()).sum();
+        let count = parameters.iter().flatten().fold(0, |sum: usize, p| sum.saturating_add(p.shape.len()));
         if count > 1 << 28 {
             return Err(Error::input("encoder", format!("{count} parameters, expected at most {}", 1 << 28)));
         }

@@ -43,10 +43,7 @@ impl RunDirectory {
     /// # Errors
     /// When it cannot be made, or holds anything else.
     pub fn create(path: &Path) -> Result<RunDirectory> {
-        match fs::create_dir_all(path) {
-            Err(error) if !path.is_dir() => return Err(Error::io(path, error)),
-            _ => {}
-        }
+        files::create_folder(path)?;
         for entry in fs::read_dir(path).map_err(|error| Error::io(path, error))? {
             let name = entry.map_err(|error| Error::io(path, error))?.file_name();
             if name != LOCK && name != LAST && !is_unfinished(&name) {
@@ -54,7 +51,6 @@ impl RunDirectory {
                 return Err(Error::input(path.display(), message));
             }
         }
-        sync_entry(path);
         Ok(RunDirectory::at(path))
     }
 
@@ -63,7 +59,7 @@ impl RunDirectory {
     /// # Errors
     /// When it cannot be made.
     pub fn next(base: &Path, recipe: &str) -> Result<RunDirectory> {
-        fs::create_dir_all(base).map_err(|error| Error::io(base, error))?;
+        files::create_folder(base)?;
         let mut last = 0u32;
         for entry in fs::read_dir(base).map_err(|error| Error::io(base, error))? {
             let name = entry.map_err(|error| Error::io(base, error))?.file_name();
@@ -84,7 +80,7 @@ impl RunDirectory {
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(Error::io(path, error)),
                 Ok(()) => {
-                    sync_entry(&path);
+                    sync_entry(&path)?;
                     return Ok(RunDirectory::at(&path));
                 }
             }
@@ -289,8 +285,10 @@ impl RunDirectory {
     pub fn unfinish(&self) -> Result<()> {
         let path = self.path.join(MODEL);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path, error)),
-            _ => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::io(path, error)),
+            // Before anything else is written: the end must not come back with a configuration of more epochs.
+            Ok(()) => sync_entry(&path),
         }
     }
 

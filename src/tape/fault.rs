@@ -28,6 +28,11 @@ pub fn is_finite<E: Element>(tensor: &Tensor<E>) -> bool {
     tensor.values().iter().fold(true, |sound, &x| sound & (x * E::ZERO == E::ZERO))
 }
 
+/// Whether every number is finite, and its square as well.
+pub fn has_finite_squares<E: Element>(tensor: &Tensor<E>) -> bool {
+    tensor.values().iter().fold(true, |sound, &x| sound & (x * x * E::ZERO == E::ZERO))
+}
+
 impl<E: Element> Tape<E> {
     /// The first value from a mark (see [`Tape::len`]) on that is not finite.
     pub fn first_fault(&self, mark: usize) -> Option<Var> {

@@ -24,7 +24,7 @@ mod pointers;
 mod watch;
 
 use fault::Trace;
-pub use fault::is_finite;
+pub use fault::{has_finite_squares, is_finite};
 use memory::Pool;
 pub use memory::Saved;
 pub use watch::{Call, Watch};

@@ -159,12 +159,7 @@ impl<'a> Training<'a> {
 
     /// The end of a training that cannot go on.
     fn diverged(&self, why: &str) -> Error {
-        Error::input(
-            format!("epoch {}, step {}", self.epoch + 1, self.step + 1),
-            format!(
-                "{why}: training has diverged; a lower learning_rate, a warmup or a clip_norm usually helps"
-            ),
-        )
+        diverged(format!("epoch {}, step {}", self.epoch + 1, self.step + 1), why)
     }
 
     /// Looks at the held-out alphabets, and keeps the weights where the recipe wants that; whether they are the best so far.
@@ -178,7 +173,12 @@ impl<'a> Training<'a> {
             self.model.set_values(average.values().to_vec());
             own
         });
-        let val = self.validation.measure(&mut self.model, self.set, false)?;
+        let val = self.validation.measure(&mut self.model, self.set, false);
+        let val = val.map_err(|error| diverged(format!("epoch {epoch}, its end"), &error.to_string()))?;
+        if !val.loss.is_finite() {
+            let why = format!("the loss on the held-out alphabets is {}", val.loss);
+            return Err(diverged(format!("epoch {epoch}, its end"), &why));
+        }
         let loss = tally.loss / recipe.steps as f64;
         let metrics = EpochMetrics {
             epoch: epoch as u32,
@@ -243,6 +243,11 @@ impl<'a> Training<'a> {
     pub fn model(&self) -> &Model<f32> {
         &self.model
     }
+}
+
+fn diverged(place: String, why: &str) -> Error {
+    let help = "a lower learning_rate, a warmup or a clip_norm usually helps";
+    Error::input(place, format!("{why}: training has diverged; {help}"))
 }
 
 /// What stands in a checkpoint, by name.

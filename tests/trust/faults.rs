@@ -128,8 +128,48 @@ fn the_last_good_checkpoint_is_left_and_can_be_used() {
     assert!(said.contains("epoch 3, step ") && said.contains("training has diverged"), "{said}");
     // What the beginning of the resumed run wrote is the same state.
     assert_eq!(fs::read(run.join("best.safetensors")).unwrap(), best);
-    assert_eq!(fs::read(run.join("last.safetensors")).unwrap().len(), last.len());
+    assert!(fs::read(run.join("last.safetensors")).unwrap() == last, "the checkpoint has changed");
     succeed(temp.path(), &["evaluate", "run", "--pairs", "20"]);
     fs::write(run.join("config.toml"), config).unwrap();
     succeed(temp.path(), &["train", "--resume", "run", "--epochs", "4", "--quiet"]);
+}
+
+/// What comes to light at an epoch's end only, in the average of the weights or in the embeddings, is no epoch either.
+#[test]
+fn an_epoch_that_ends_in_numbers_that_are_not_finite_is_none_and_the_best_before_it_stays() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = temp.path().join("run");
+    let settings = ["batch=2", "steps=1", "validation_pairs=40", "size=40", "schedule=constant"];
+    let settings = settings.iter().flat_map(|set| ["--set", set]);
+    let mut arguments =
+        vec!["train", "--recipe", "report-contrastive", "--quiet", "--out", "run", "--epochs", "1"];
+    arguments.extend(settings);
+    succeed(temp.path(), &arguments);
+    let config = fs::read_to_string(run.join("config.toml")).unwrap();
+    let rate = config.lines().find(|line| line.starts_with("learning_rate")).unwrap();
+    fs::write(run.join("config.toml"), config.replace(rate, "learning_rate = 1e12")).unwrap();
+    let files = ["last.safetensors", "best.safetensors", "metrics.csv"];
+    let before = files.map(|name| fs::read(run.join(name)).unwrap());
+    let said = fail(temp.path(), &["train", "--resume", "run", "--epochs", "2", "--quiet"], 1);
+    assert!(
+        said.contains("epoch 2, its end: the model: gives an embedding of ") && said.lines().count() == 1,
+        "{said}"
+    );
+    assert!(
+        said.contains(", which began in ") && said.contains(": training has diverged; a lower"),
+        "{said}"
+    );
+    assert!(files.map(|name| fs::read(run.join(name)).unwrap()) == before);
+    succeed(temp.path(), &["evaluate", "run", "--pairs", "20"]);
+}
+
+/// Adam squares a gradient: one of 1e20 is a number, and its square in f32 is none.
+#[test]
+fn a_gradient_too_large_to_be_squared_ends_the_training_and_is_named() {
+    let temp = tempfile::tempdir().unwrap();
+    let settings = ["--set", "loss=contrastive", "--set", "margin=1.5e19", "--set", "head=false"];
+    let arguments =
+        [&train(&["--recipe", "report-contrastive", "--out", "run", "--quiet"])[..], &settings].concat();
+    let said = fail(temp.path(), &arguments, 1);
+    assert!(said.contains("epoch 1, step 1: numbers stopped being finite in "), "{said}");
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use twinglyph::Tensor;
+use twinglyph::nn::{Architecture, Layer, Model, Objective, Pair};
 use twinglyph::recipes::{Recipe, built_in};
 use twinglyph::run::checkpoint_file::write_arrays;
 use twinglyph::train::checkpoint::Checkpoint;
@@ -38,6 +39,72 @@ fn twenty_runs_give_one_model_file() {
     };
     let first = run(0);
     assert!((1..20).all(|i| run(i) == first));
+}
+
+/// Plain convolutions of 3 x 3, for which the fastest way depends on how many images there are, and all else that draws at
+/// random or looks at held-out alphabets.
+const OWN: &str = r#"
+loss = "triplet"
+size = 12
+keep_best = true
+patience = 5
+views = 2
+ema = 0.9
+encoder = [
+    { layer = "conv2d", filters = 16, kernel = 3 },
+    { layer = "relu" },
+    { layer = "conv2d", filters = 16, kernel = 3 },
+    { layer = "relu" },
+    { layer = "dropout", rate = 0.2 },
+    { layer = "flatten" },
+    { layer = "dense", units = 8 },
+]
+
+[augment]
+rotate = 10.0
+elastic = 0.01
+"#;
+
+#[test]
+fn an_encoder_of_ones_own_with_all_that_is_drawn_gives_one_model_file_too() {
+    let temp = tempfile::tempdir().unwrap();
+    fs::write(temp.path().join("own.toml"), OWN).unwrap();
+    let models = ["1", "2", "3", "4", "7", "16"].map(|threads| {
+        let arguments = ["--recipe", "own.toml", "--threads", threads, "--out", threads, "--quiet"];
+        succeed(temp.path(), &train(&arguments));
+        fs::read(temp.path().join(threads).join("model.safetensors")).unwrap()
+    });
+    assert!(models.iter().all(|model| *model == models[0]));
+}
+
+/// Encodings are made many at a time: how many is no part of the answer.
+#[test]
+fn an_embedding_does_not_depend_on_how_many_are_made_with_it() {
+    let conv =
+        |filters| Layer::Conv2d { filters, kernel: Pair(3, 3), stride: Pair(1, 1), padding: Pair(0, 0) };
+    for (size, filters) in [(9, 16), (10, 16), (10, 24), (13, 8), (10, 31), (12, 16), (10, 48), (14, 64)] {
+        let encoder =
+            vec![conv(filters), Layer::Relu {}, conv(filters), Layer::Flatten {}, Layer::Dense { units: 3 }];
+        let architecture = Architecture {
+            input: [1, size, size],
+            encoder,
+            head: false,
+            views: 1,
+            objective: Objective::default(),
+        };
+        let mut model = Model::<f32>::new(architecture, 1).unwrap();
+        let mut embed = |count: usize| {
+            let pixel = |i: usize, at: usize| ((i * 31 + at * 17) % 23) as f32 / 23.0 - 0.4;
+            let image = |i: usize, image: &mut [f32]| {
+                image.iter_mut().enumerate().for_each(|(at, x)| *x = pixel(i, at));
+            };
+            model.embed(count, image).unwrap().into_values()
+        };
+        let all = embed(70);
+        for count in [1, 2, 3, 15, 16, 17, 18, 31, 32, 33, 64, 65] {
+            assert!(embed(count) == all[..3 * count], "{count} of {size} x {size}, {filters} filters");
+        }
+    }
 }
 
 /// The loss, the embeddings and every gradient of one step on fixed weights and images, at a level.

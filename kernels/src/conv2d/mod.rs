@@ -49,6 +49,9 @@ mod winograd;
 pub use backward::Gradients;
 pub use stack::{Kept, Made, Stage, Tail};
 
+/// From so many images on, how they are convolved does not depend on how many there are, and neither does any bit of y.
+pub const MANY_IMAGES: usize = 16;
+
 /// The mark of a window whose largest the ReLU turned to 0.
 pub const NO_WINNER: u8 = 4;
 

@@ -21,7 +21,7 @@ mod transforms;
 use super::channels_last::ChannelsLast;
 use super::plan::Layout;
 use super::winograd::{FOUR, Four, TWO, Two};
-use super::{Geometry, NO_WINNER, pooled_size};
+use super::{Geometry, MANY_IMAGES, NO_WINNER, pooled_size};
 use crate::{Element, scratch};
 use convolution::{Convolution, Convolve};
 use matrices::whole;
@@ -38,18 +38,19 @@ const GROUP: usize = 64;
 /// Side of the squares of outputs, if this is the way for such a convolution.
 fn side(g: &Geometry) -> Option<usize> {
     let fits = g.kernel == (3, 3) && g.stride == (1, 1) && g.channels >= LEAST && g.filters >= LEAST;
+    let images = g.images.min(MANY_IMAGES);
     // What costs, in multiply-adds: the products, each channel's patches' transform, each filter's outputs'.
     let cost = |side: usize, patches: usize, outputs: usize| {
         let count = tiles(g, side).0 * tiles(g, side).1;
         let products = (side + 2) * (side + 2) * g.channels * g.filters;
-        let cost = g.images * count * (products + g.channels * patches + g.filters * outputs);
+        let cost = images * count * (products + g.channels * patches + g.filters * outputs);
         (cost, count)
     };
     let (two, four) = (cost(2, 80, 40), cost(4, 400, 150));
     let (best, side) = if four.0 < two.0 { (four, 4) } else { (two, 2) };
     // The filters' own transform, once for all images.
     let once = 60 * g.channels * g.filters;
-    let direct = g.images * g.positions() * g.depth() * g.filters;
+    let direct = images * g.positions() * g.depth() * g.filters;
     (fits && best.1 <= MOST_PATCHES && best.0 + once < direct).then_some(side)
 }
 

@@ -8,10 +8,10 @@
 //! as much padding as makes the full convolution.
 
 use super::{Bank, Outputs, Tail};
-use crate::conv2d::Geometry;
 use crate::conv2d::phases::Phases;
 use crate::conv2d::plan::{bands, even_bands};
 use crate::conv2d::winograd::{FOUR, Form, Four, TWO, Two};
+use crate::conv2d::{Geometry, MANY_IMAGES};
 use crate::simd::{MAX_LANES, Simd};
 use crate::{Element, scratch};
 
@@ -87,7 +87,7 @@ fn side(g: &Geometry) -> Option<usize> {
     let two = cost(2, 80, 40);
     let direct = vectors(h_out, w_out + 2, w_out) * channels * 9 * filters;
     // The filters' own transform, once for all images.
-    let once = 60 * channels * filters / g.images;
+    let once = 60 * channels * filters / g.images.min(MANY_IMAGES);
     (four.min(two) + once < direct / 8 * 9).then_some(if four < two { 4 } else { 2 })
 }
 
