@@ -14,7 +14,7 @@ const TEMPORARY: &str = ".tmp";
 /// # Errors
 /// When it is not there, is a folder, a pipe or a device, or is larger.
 pub fn read(path: &Path, what: &str, largest: u64) -> Result<Vec<u8>> {
-    let meta = fs::metadata(path).map_err(|error| Error::io(path, error))?;
+    let meta = fs::metadata(path).map_err(|error| missing(path, what, error))?;
     // Asked before opening: a pipe would never end.
     if !meta.is_file() {
         let kind = if meta.is_dir() { "a folder" } else { "no regular file" };
@@ -32,7 +32,7 @@ pub fn read_stream(path: &Path, what: &str, largest: u64) -> Result<Vec<u8>> {
     let too_large = |size: String| {
         Error::input(path.display(), format!("{size} bytes, expected {what} of at most {largest}"))
     };
-    let file = File::open(path).map_err(io)?;
+    let file = File::open(path).map_err(|error| missing(path, what, error))?;
     let size = file.metadata().map_err(io)?.len();
     if size > largest {
         return Err(too_large(size.to_string()));
@@ -41,6 +41,13 @@ pub fn read_stream(path: &Path, what: &str, largest: u64) -> Result<Vec<u8>> {
     file.take(largest + 1).read_to_end(&mut bytes).map_err(io)?;
     // It may have grown since, and the size of a device says nothing.
     if bytes.len() as u64 > largest { Err(too_large(format!("more than {largest}"))) } else { Ok(bytes) }
+}
+
+fn missing(path: &Path, what: &str, error: std::io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => Error::input(path.display(), format!("does not exist, expected {what}")),
+        _ => Error::io(path, error),
+    }
 }
 
 /// What [`read`] or [`read_stream`] gave, as text.
@@ -214,7 +221,10 @@ mod tests {
         let said = |result: Result<Vec<u8>>| result.unwrap_err().to_string();
         assert!(said(read(&path, "a number", 4)).ends_with("file: 5 bytes, expected a number of at most 4"));
         assert!(said(read(folder.path(), "a number", 4)).ends_with(": is a folder, expected a number"));
-        assert!(said(read(&folder.path().join("none"), "a number", 4)).contains("none: "));
+        assert!(
+            said(read(&folder.path().join("none"), "a number", 4))
+                .ends_with("none: does not exist, expected a number")
+        );
         let error = text(&path, "a number", vec![0xff]).unwrap_err().to_string();
         assert!(error.ends_with("file: is no UTF-8 text, expected a number"), "{error}");
     }

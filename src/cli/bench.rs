@@ -5,6 +5,7 @@ use super::profile::{Profile, Recorder};
 use crate::nn::Model;
 use crate::run::config::load_recipe;
 use crate::run::environment::peak_rss_mib;
+use crate::tape::expect_room;
 use crate::train::rehearsal;
 use crate::{Error, Result};
 use serde::Serialize;
@@ -66,6 +67,9 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     let architecture = recipe.architecture();
     let pairs = arguments.pairs as usize;
     let images = rehearsal::images(architecture.objective.form(), pairs);
+    // Once to copy from, once on the tape.
+    let numbers = architecture.input.iter().product::<usize>().saturating_mul(2 * images);
+    expect_room::<f32>(numbers)?;
     let mut model = Model::<f32>::new(architecture, recipe.seed)?;
     let recorder = Recorder::default();
     if arguments.profile {

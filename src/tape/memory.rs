@@ -1,6 +1,7 @@
 //! The tape's memory: what ops save for their way back, and buffers that are taken once and used again.
 
 use crate::tensor::{Element, Shape, Tensor};
+use crate::{Error, Result};
 use std::collections::BTreeMap;
 
 /// What an op keeps from its forward pass. Its memory is used again at the next step.
@@ -39,8 +40,34 @@ pub(super) struct Pool<E> {
     pub(super) allocations: usize,
 }
 
+/// Whether there is room for so many numbers more, as far as the system tells: it may promise more than it has.
+///
+/// # Errors
+/// When there is none.
+pub fn expect_room<E: Element>(len: usize) -> Result<()> {
+    // Asked for and given back at once, untouched.
+    Vec::<E>::new().try_reserve_exact(len).map_err(|_| {
+        let mib = len.saturating_mul(size_of::<E>()) >> 20;
+        Error::input(
+            "memory",
+            format!("no room for {mib} MiB more, expected a smaller batch, image or encoder"),
+        )
+    })
+}
+
 impl<E: Element> Pool<E> {
     /// A tensor of arbitrary numbers.
+    ///
+    /// # Errors
+    /// When there is no room for it.
+    pub(super) fn try_tensor(&mut self, shape: Shape) -> Result<Tensor<E>> {
+        if self.buffers.get(&shape.len()).is_none_or(Vec::is_empty) {
+            expect_room::<E>(shape.len())?;
+        }
+        Ok(self.tensor(shape))
+    }
+
+    /// The same where the room is known to be there.
     pub(super) fn tensor(&mut self, shape: Shape) -> Tensor<E> {
         let len = shape.len();
         let buffer = self.buffers.get_mut(&len).and_then(Vec::pop).unwrap_or_else(|| {
@@ -51,10 +78,13 @@ impl<E: Element> Pool<E> {
     }
 
     /// A tensor of zeros in the shape of another.
-    pub(super) fn zeros(&mut self, like: &Tensor<E>) -> Tensor<E> {
-        let mut tensor = self.tensor(like.shape().clone());
+    ///
+    /// # Errors
+    /// When there is no room for it.
+    pub(super) fn zeros(&mut self, like: &Tensor<E>) -> Result<Tensor<E>> {
+        let mut tensor = self.try_tensor(like.shape().clone())?;
         twinglyph_kernels::map::fill_zero(tensor.values_mut());
-        tensor
+        Ok(tensor)
     }
 
     pub(super) fn give_back(&mut self, tensor: Option<Tensor<E>>) {

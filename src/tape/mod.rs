@@ -26,7 +26,7 @@ mod watch;
 use fault::Trace;
 pub use fault::{has_finite_squares, is_finite};
 use memory::Pool;
-pub use memory::Saved;
+pub use memory::{Saved, expect_room};
 pub use watch::{Call, Watch};
 
 /// A value on a tape.
@@ -112,11 +112,11 @@ impl<E: Element> Tape<E> {
     /// Computes `op` of `inputs` and appends the result.
     ///
     /// # Errors
-    /// When the op cannot work on inputs of these shapes.
+    /// When the op cannot work on inputs of these shapes, or there is no memory for its output.
     pub fn apply(&mut self, op: impl Op<E> + 'static, inputs: &[Var]) -> Result<Var> {
         let values: Vec<&Tensor<E>> = inputs.iter().map(|x| &self.entries[x.0].value).collect();
         let shapes: Vec<&Shape> = values.iter().map(|x| x.shape()).collect();
-        let mut output = self.pool.tensor(op.output_shape(&shapes)?);
+        let mut output = self.pool.try_tensor(op.output_shape(&shapes)?)?;
         let len = output.shape().len();
         let mut saved = self.pool.saved.remove(&self.entries.len()).unwrap_or_default();
         let needs_grad = !self.forward_only && inputs.iter().any(|x| self.entries[x.0].needs_grad);
@@ -142,7 +142,7 @@ impl<E: Element> Tape<E> {
     /// Computes (d output / d parameter)^T `grad_output` for every parameter.
     ///
     /// # Errors
-    /// When `grad_output` has another shape than `output`.
+    /// When `grad_output` has another shape than `output`, or there is no memory for a gradient.
     pub fn backward_from(&mut self, output: Var, grad_output: &Tensor<E>) -> Result<()> {
         let shape = self.value(output).shape();
         if shape != grad_output.shape() {
@@ -171,10 +171,12 @@ impl<E: Element> Tape<E> {
             // Take the inputs' gradients off the list, let the op add to them, put them back.
             let mut grad_inputs = Vec::with_capacity(inputs.len());
             for x in &entry.inputs {
-                let wanted = self.entries[x.0].needs_grad;
                 let grad = self.grads[x.0].take();
-                grad_inputs
-                    .push(wanted.then(|| grad.unwrap_or_else(|| self.pool.zeros(&self.entries[x.0].value))));
+                grad_inputs.push(match (self.entries[x.0].needs_grad, grad) {
+                    (true, None) => Some(self.pool.zeros(&self.entries[x.0].value)?),
+                    (true, grad) => grad,
+                    (false, _) => None,
+                });
             }
             let wanted: Vec<bool> = grad_inputs.iter().map(Option::is_some).collect();
             let call = || Call::backward(op, &inputs, &wanted, grad_output.shape().len());

@@ -3,15 +3,17 @@
 use super::batch::{Images, Sampler, Tally};
 use super::checkpoint::Checkpoint;
 use super::monitor::{Monitor, layer_gradients, trained_layers};
+use super::rehearsal::images;
 use super::validation::{Measured, Validation};
 use super::{EpochMetrics, Observer, Reading, Trained};
 use crate::data::Dataset;
 use crate::data::sampler::Label;
 use crate::data::split::Split;
 use crate::evaluate::calibration::{Calibration, Rule};
-use crate::nn::{Adam, AdamSettings, Average, Model};
+use crate::nn::{Adam, AdamSettings, Average, Form, Model};
 use crate::random::{ChaCha8Rng, rng};
 use crate::recipes::Recipe;
+use crate::tape::expect_room;
 use crate::tensor::Tensor;
 use crate::{Error, Result};
 
@@ -54,7 +56,7 @@ impl<'a> Training<'a> {
     /// A training before its first step.
     ///
     /// # Errors
-    /// When an alphabet has too few glyphs, or there are too few alphabets for a batch.
+    /// When an alphabet has too few glyphs, there are too few alphabets for a batch, or there is no memory for its images.
     pub fn new(
         recipe: &'a Recipe,
         model: Model<f32>,
@@ -66,6 +68,10 @@ impl<'a> Training<'a> {
             clip_norm: recipe.clip_norm,
             ..AdamSettings::default()
         };
+        // The images alone of a step; what is made of them says so itself.
+        let form = model.architecture().objective.form();
+        let images = if form == Form::Labels { recipe.sample.glyphs() } else { images(form, recipe.batch) };
+        expect_room::<f32>(images.saturating_mul(model.architecture().input.iter().product()))?;
         Ok(Training {
             recipe,
             set,
