@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each room of src/ and the rooms that it may use; all may use error, hash and random.
+/// Each room of src/ and the rooms that it may use; all may use error, files, hash and random.
 const ARROWS: [(&str, &[&str]); 15] = [
     ("error", &[]),
     ("hash", &[]),

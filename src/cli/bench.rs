@@ -1,6 +1,6 @@
 //! `twinglyph bench`: how long a training step, or encoding, takes on this machine.
 
-use super::output::{print, print_json};
+use super::output::{MOST_THREADS, print, print_json};
 use super::profile::{Profile, Recorder};
 use crate::nn::Model;
 use crate::run::config::load_recipe;
@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pairs: u32,
     /// Threads; all cores unless given.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=MOST_THREADS))]
     pub(super) threads: Option<u16>,
     /// Steps that are timed, after 5 that are not.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(20..))]

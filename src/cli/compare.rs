@@ -208,13 +208,12 @@ fn read_all(path: &Path) -> Result<Vec<Pixels>> {
 pub(super) fn read(path: &Path) -> Result<Pixels> {
     let (height, width) = GLYPH_SIZE;
     let glyph = decode_glyph(path, GLYPH_SIZE)?;
+    let path = printable(&path.display().to_string());
     if glyph.source_size != (height, width) {
         let (h, w) = glyph.source_size;
-        let path = printable(&path.display().to_string());
         note(format_args!("{path}: {h} x {w} pixels, fitted to {height} x {width}"));
     }
     if glyph.inverted {
-        let path = printable(&path.display().to_string());
         note(format_args!("{path}: light on dark, taken as dark on light"));
     }
     Ok(glyph.pixels())

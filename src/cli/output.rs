@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 /// As many threads as a program may be told to start.
-pub(super) const MOST_THREADS: u64 = 1024;
+pub(super) const MOST_THREADS: i64 = 1024;
 
 /// Prints a result and a line's end on stdout. A reader who has gone away wants no more, and gets no error.
 pub(super) fn print(text: impl Display) -> Result<()> {
@@ -59,7 +59,7 @@ pub(super) fn use_threads(threads: Option<u16>) -> Result<()> {
         (None, None) => "threads".into(),
     };
     // rayon takes what is no number for none.
-    if variable.is_some_and(|value| value.parse::<u64>().is_ok_and(|count| count > MOST_THREADS)) {
+    if variable.is_some_and(|value| value.parse::<u64>().is_ok_and(|count| count > MOST_THREADS as u64)) {
         return Err(Error::usage(format!("{what}: expected at most {MOST_THREADS}")));
     }
     // 0 is rayon's own choice.

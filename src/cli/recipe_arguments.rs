@@ -1,5 +1,6 @@
 //! What `train` and `cross-validate` take in common: a recipe and what is laid over it.
 
+use super::output::MOST_THREADS;
 use crate::data::published::resolve;
 use crate::recipes::{DEFAULT, Recipe};
 use crate::run::config::load_recipe;
@@ -22,7 +23,7 @@ pub(super) struct RecipeArguments {
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
     /// Threads; all cores unless given. The result does not depend on it.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=MOST_THREADS))]
     pub(super) threads: Option<u16>,
     /// Set a key of the recipe, for example --set learning_rate=3e-4.
     #[arg(long, value_name = "KEY=VALUE")]

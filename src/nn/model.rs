@@ -109,16 +109,21 @@ impl<E: Element> Model<E> {
         }
     }
 
-    /// Where the numbers of the step on the tape stopped being finite, in words; `None` if its loss and all gradients are
-    /// finite.
+    /// Where the numbers of the step on the tape stopped being finite, in words; `None` if its loss, all gradients and their
+    /// squares are finite.
     ///
     /// # Errors
     /// As [`Tape::backward`].
     pub fn fault(&mut self, loss: Var) -> Result<Option<String>> {
-        // Adam squares them.
-        let sound = |(_, var): (&Parameter, Var)| self.tape.grad(var).is_none_or(has_finite_squares);
-        if is_finite(self.tape.value(loss)) && self.parameters().all(sound) {
-            return Ok(None);
+        let grads =
+            || self.parameters().filter_map(|(parameter, var)| Some((parameter, self.tape.grad(var)?)));
+        let all = |sound: fn(&Tensor<E>) -> bool| grads().all(|(_, grad)| sound(grad));
+        if is_finite(self.tape.value(loss)) && all(is_finite) {
+            // Adam squares them.
+            let large = grads().find(|(_, grad)| !has_finite_squares(grad));
+            return Ok(
+                large.map(|(parameter, _)| format!("in the squares of the gradient of {}", parameter.name))
+            );
         }
         // Running statistics have already been moved by the step, so they are no cause of it.
         let broken = |(parameter, var): &(&Parameter, Var)| {
@@ -130,13 +135,6 @@ impl<E: Element> Model<E> {
         if let Some(var) = self.tape.first_fault(self.mark) {
             let op = self.tape.op_name(var);
             return Ok(Some(op.map_or_else(|| "in the batch".into(), |op| format!("in what {op} computed"))));
-        }
-        let large = |(_, var): &(&Parameter, Var)| {
-            self.tape.grad(*var).is_some_and(|grad| is_finite(grad) && !has_finite_squares(grad))
-        };
-        let all_finite = self.parameters().all(|(_, var)| self.tape.grad(var).is_none_or(is_finite));
-        if let Some((parameter, _)) = self.parameters().find(large).filter(|_| all_finite) {
-            return Ok(Some(format!("in the squares of the gradient of {}", parameter.name)));
         }
         let op = self.tape.first_gradient_fault(loss)?;
         Ok(Some(

@@ -60,6 +60,30 @@ pub fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&["train"], more, &SMALL[..]].concat()
 }
 
+/// What no built-in recipe has, and all that is drawn at random: plain convolutions of 3 x 3, for which the fastest way depends
+/// on how many images there are, a head, views, patience, an average of weights, dropout, augmentation.
+pub const OWN: &str = r#"
+loss = "contrastive"
+head = true
+size = 12
+views = 2
+patience = 5
+ema = 0.9
+encoder = [
+    { layer = "conv2d", filters = 16, kernel = 3 },
+    { layer = "relu" },
+    { layer = "conv2d", filters = 16, kernel = 3 },
+    { layer = "dropout", rate = 0.2 },
+    { layer = "flatten" },
+    { layer = "batch_norm" },
+    { layer = "dense", units = 8 },
+]
+
+[augment]
+rotate = 10.0
+elastic = 0.01
+"#;
+
 /// Synthetic glyphs.
 pub fn glyphs(alphabets: usize, seed: u64) -> Dataset {
     generate(&Spec { alphabets, characters: 3, drawers: 4, seed }).unwrap()

@@ -1,6 +1,6 @@
 //! One seed, one result: at any number of threads, every time, and how far instruction sets differ.
 
-use crate::common::{succeed, train};
+use crate::common::{OWN, succeed, train};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -40,30 +40,6 @@ fn twenty_runs_give_one_model_file() {
     let first = run(0);
     assert!((1..20).all(|i| run(i) == first));
 }
-
-/// Plain convolutions of 3 x 3, for which the fastest way depends on how many images there are, and all else that draws at
-/// random or looks at held-out alphabets.
-const OWN: &str = r#"
-loss = "triplet"
-size = 12
-keep_best = true
-patience = 5
-views = 2
-ema = 0.9
-encoder = [
-    { layer = "conv2d", filters = 16, kernel = 3 },
-    { layer = "relu" },
-    { layer = "conv2d", filters = 16, kernel = 3 },
-    { layer = "relu" },
-    { layer = "dropout", rate = 0.2 },
-    { layer = "flatten" },
-    { layer = "dense", units = 8 },
-]
-
-[augment]
-rotate = 10.0
-elastic = 0.01
-"#;
 
 #[test]
 fn an_encoder_of_ones_own_with_all_that_is_drawn_gives_one_model_file_too() {
