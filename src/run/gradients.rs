@@ -36,7 +36,7 @@ impl Arrays {
     /// When it cannot be read, is none, or holds numbers of another kind.
     pub fn load(path: &Path) -> Result<Arrays> {
         let file = path.display().to_string();
-        let bytes = crate::files::read(path, "arrays", LARGEST)?;
+        let bytes = crate::files::read(path, "a safetensors file", LARGEST)?;
         let read = SafeTensors::deserialize(&bytes)
             .map_err(|error| Error::input(&file, format!("is no readable safetensors file ({error})")))?;
         let mut arrays = BTreeMap::new();
