@@ -8,7 +8,7 @@ mod common;
 use common::{Convolution, PASSES, Pass, flops};
 use rand::RngExt;
 use std::time::Instant;
-use twinglyph::random::rng;
+use twinglyph_engine::random::rng;
 use twinglyph_kernels::Geometry;
 
 const CHANNELS: [usize; 8] = [1, 2, 3, 4, 8, 16, 64, 128];

@@ -11,7 +11,7 @@ use criterion::{
 };
 use std::hint::black_box;
 use std::time::Duration;
-use twinglyph::ops::{Relu, Sigmoid, Tanh};
+use twinglyph_engine::ops::{Relu, Sigmoid, Tanh};
 use twinglyph_kernels::*;
 
 fn group<'a>(criterion: &'a mut Criterion, name: &str, amount: u64) -> BenchmarkGroup<'a, WallTime> {

@@ -4,9 +4,9 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::time::Duration;
-use twinglyph::nn::Model;
 use twinglyph::recipes::{BUILT_IN, Recipe};
 use twinglyph::train::rehearsal::{Step, encoding, images, training};
+use twinglyph_engine::nn::Model;
 
 const PAIRS: [usize; 3] = [8, 32, 128];
 

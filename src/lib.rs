@@ -11,7 +11,6 @@
 //! | [`train`], [`evaluate`] | the loop; metrics, intervals, the protocol |
 //! | [`run`] | what a run leaves on disk |
 //! | [`trace`] | one convolution, forward and back, drawn with every number on the way |
-//! | [`cli`] | the command line |
 //!
 //! # Build, train and evaluate an encoder
 //!
@@ -54,122 +53,20 @@
 //! # Ok(())
 //! # }
 //! ```
-//!
-//! # A value and its gradient
-//!
-//! ```
-//! use twinglyph::{Tape, Tensor, ops};
-//!
-//! # fn main() -> twinglyph::Result<()> {
-//! let mut tape = Tape::<f64>::new();
-//! let x = tape.parameter(Tensor::new([2], vec![3.0, -4.0])?);
-//! let squares = tape.apply(ops::Square, &[x])?;
-//! let loss = tape.apply(ops::Sum, &[squares])?;
-//! tape.backward(loss)?;
-//! assert_eq!(tape.value(loss).values(), [25.0]);
-//! assert_eq!(tape.grad(x).unwrap().values(), [6.0, -8.0]);
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! # A loss of your own, from ops
-//!
-//! It is a function of the tape; [`gradcheck::check`] says whether its gradient is right.
-//!
-//! ```
-//! use twinglyph::{Element, Result, Tape, Tensor, Var, gradcheck, ops};
-//!
-//! /// The mean distance of the rows of a and b, and a little of their squares, so that they stay near 0.
-//! fn loss<E: Element>(tape: &mut Tape<E>, [a, b]: [Var; 2]) -> Result<Var> {
-//!     let distance = tape.apply(ops::EuclideanDistance { floor: 1e-7 }, &[a, b])?;
-//!     let near = tape.apply(ops::Mean, &[distance])?;
-//!     let squares = tape.apply(ops::Square, &[a])?;
-//!     let size = tape.apply(ops::Mean, &[squares])?;
-//!     let size = tape.apply(ops::Scale { factor: 0.01 }, &[size])?;
-//!     tape.apply(ops::Add, &[near, size])
-//! }
-//!
-//! # fn main() -> Result<()> {
-//! let x = [0.3, 0.8].map(|a| Tensor::from_fn([4, 3], |i| (a * i as f64).sin()));
-//! let report = gradcheck::check(|tape, x| loss(tape, [x[0], x[1]]), &x)?;
-//! assert!(report.passed, "{report}");
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! # An op of your own, in one file
-//!
-//! The shape rule, the value, and the product of the upstream gradient with the derivative.
-//!
-//! ```
-//! use twinglyph::tape::{Node, Op, Saved};
-//! use twinglyph::{Element, Result, Shape, Tensor, gradcheck, ops};
-//!
-//! /// Huber's function: x^2 / 2 up to 1 from 0, and from there on a straight line.
-//! struct Huber;
-//!
-//! impl<E: Element> Op<E> for Huber {
-//!     fn name(&self) -> &'static str {
-//!         "huber"
-//!     }
-//!
-//!     fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape> {
-//!         Ok(inputs[0].clone())
-//!     }
-//!
-//!     fn forward(&self, inputs: &[&Tensor<E>], output: &mut Tensor<E>, _: &mut Saved<E>) {
-//!         let half = E::from_f64(0.5);
-//!         for (y, &x) in output.values_mut().iter_mut().zip(inputs[0].values()) {
-//!             let size = if x < E::ZERO { -x } else { x };
-//!             *y = if size < E::ONE { half * x * x } else { size - half };
-//!         }
-//!     }
-//!
-//!     /// dx += clamp(x, -1, 1) dy
-//!     fn vjp(&self, node: Node<'_, E>, dy: &Tensor<E>, grads: &mut [Option<Tensor<E>>]) {
-//!         let Some(dx) = &mut grads[0] else { return };
-//!         for ((dx, &x), &dy) in dx.values_mut().iter_mut().zip(node.inputs[0].values()).zip(dy.values()) {
-//!             let slope = if x > E::ONE { E::ONE } else if x < -E::ONE { -E::ONE } else { x };
-//!             *dx += slope * dy;
-//!         }
-//!     }
-//! }
-//!
-//! # fn main() -> Result<()> {
-//! let x = [Tensor::from_fn([5, 2], |i| 2.0 * (0.7 * i as f64).sin())];
-//! let report = gradcheck::check(
-//!     |tape, x| {
-//!         let y = tape.apply(Huber, x)?;
-//!         tape.apply(ops::Sum, &[y])
-//!     },
-//!     &x,
-//! )?;
-//! assert!(report.passed, "{report}");
-//! # Ok(())
-//! # }
-//! ```
 #![forbid(unsafe_code)]
 
-pub mod cli;
 pub mod data;
-pub mod error;
 pub mod evaluate;
 pub mod files;
-pub mod gradcheck;
 pub mod hash;
-pub mod nn;
-pub mod ops;
-pub mod random;
+pub mod meant;
 pub mod recipes;
 pub mod run;
-pub mod tape;
-pub mod tensor;
 pub mod trace;
 pub mod train;
 
-pub use error::{Error, Result};
-pub use tape::{Tape, Var};
-pub use tensor::{Element, Shape, Tensor};
+pub use twinglyph_engine as engine;
+pub use twinglyph_engine::{Error, Result};
 
 /// The README's Rust code is run as a test.
 #[cfg(doctest)]

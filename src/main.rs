@@ -1,8 +1,9 @@
-//! The command line: parse, run, exit code.
-#![forbid(unsafe_code)]
+//! The command `twinglyph`.
+
+mod cli;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    twinglyph::cli::main()
+    cli::main()
 }

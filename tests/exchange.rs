@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 use twinglyph::run::checkpoint_file::write_arrays;
 use twinglyph::run::gradients::Arrays;
-use twinglyph::tensor::Tensor;
 use twinglyph::train::checkpoint::Checkpoint;
+use twinglyph_engine::tensor::Tensor;
 
 /// A batch of pairs for the report's encoder on small images, and the weights of a run on such.
 fn furnish(folder: &Path) -> Checkpoint {

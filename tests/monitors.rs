@@ -3,10 +3,10 @@
 
 use twinglyph::data::split::Split;
 use twinglyph::data::synthetic;
-use twinglyph::nn::Model;
 use twinglyph::recipes::{Recipe, built_in};
 use twinglyph::train::{EpochMetrics, Observer, Reading, train};
-use twinglyph::{Error, Result, Tensor};
+use twinglyph_engine::nn::Model;
+use twinglyph_engine::{Error, Result, Tensor};
 
 #[derive(Default)]
 struct Ear {

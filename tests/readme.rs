@@ -5,11 +5,11 @@ mod common;
 use common::{glyphs, omniglot, twinglyph, write_omniglot, write_png};
 use std::fs;
 use std::path::Path;
-use twinglyph::nn::Model;
 use twinglyph::recipes::{Recipe, built_in};
 use twinglyph::run::checkpoint_file::write_arrays;
-use twinglyph::tensor::Tensor;
 use twinglyph::train::checkpoint::Checkpoint;
+use twinglyph_engine::nn::Model;
+use twinglyph_engine::tensor::Tensor;
 
 /// The commands of the README, one a line; `cargo run --release --` stands for the program.
 fn commands() -> Vec<String> {

@@ -7,14 +7,14 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use twinglyph::Result;
 use twinglyph::data::Dataset;
 use twinglyph::data::split::Split;
-use twinglyph::nn::Model;
 use twinglyph::recipes::{Recipe, built_in};
 use twinglyph::run::checkpoint_file::CheckpointFile;
 use twinglyph::train::checkpoint::Checkpoint;
 use twinglyph::train::{EpochMetrics, Observer, Reading, Training};
+use twinglyph_engine::Result;
+use twinglyph_engine::nn::Model;
 
 /// Stops after so many steps, and keeps what it is given to keep.
 #[derive(Default)]

@@ -4,7 +4,7 @@
 use matrixmultiply::sgemm;
 use rand::RngExt;
 use std::ops::Range;
-use twinglyph::random::rng;
+use twinglyph_engine::random::rng;
 use twinglyph_kernels::{Geometry, Gradients, conv2d_backward, conv2d_forward, reference};
 
 /// A square convolution: images, (C_in, pixels), (C_out, K), stride, padding.

@@ -2,14 +2,14 @@
 
 use super::output::{MOST_THREADS, print, print_json};
 use super::profile::{Profile, Recorder};
-use crate::nn::Model;
-use crate::run::config::load_recipe;
-use crate::run::environment::peak_rss_mib;
-use crate::tape::expect_room;
-use crate::train::rehearsal;
-use crate::{Error, Result};
 use serde::Serialize;
 use std::time::Instant;
+use twinglyph::run::config::load_recipe;
+use twinglyph::run::environment::peak_rss_mib;
+use twinglyph::train::rehearsal;
+use twinglyph::{Error, Result};
+use twinglyph_engine::nn::Model;
+use twinglyph_engine::tape::expect_room;
 
 /// Time a training step, or encoding alone, on random images.
 ///

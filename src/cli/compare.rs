@@ -1,18 +1,18 @@
 //! `twinglyph compare`: the verdict on two glyphs, on two sets of glyphs, or on many pairs of either.
 
 use super::output::{note, print, print_json};
-use crate::data::image::{decode_glyph, pngs_in};
-use crate::data::sampler::Label;
-use crate::data::{GLYPH_SIZE, Pixels};
-use crate::error::printable;
-use crate::evaluate::embed::{embed, mean};
-use crate::files;
-use crate::run::trained::TrainedRun;
-use crate::tensor::Tensor;
-use crate::{Error, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use twinglyph::data::image::{decode_glyph, pngs_in};
+use twinglyph::data::sampler::Label;
+use twinglyph::data::{GLYPH_SIZE, Pixels};
+use twinglyph::evaluate::embed::{embed, mean};
+use twinglyph::files;
+use twinglyph::run::trained::TrainedRun;
+use twinglyph::{Error, Result};
+use twinglyph_engine::error::printable;
+use twinglyph_engine::tensor::Tensor;
 
 /// Say whether two glyphs are of the same alphabet, and with what probability.
 ///

@@ -1,10 +1,10 @@
 //! `twinglyph completions`: what a shell needs to complete commands and flags.
 
 use super::Cli;
-use crate::{Error, Result};
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
 use std::io::{self, ErrorKind, Write};
+use twinglyph::{Error, Result};
 
 /// Print the completions of a shell.
 ///

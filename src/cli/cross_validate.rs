@@ -2,11 +2,11 @@
 
 use super::output::{note, print, print_json};
 use super::recipe_arguments::RecipeArguments;
-use crate::run::trained::load_data;
-use crate::train::cross_validation::{CrossValidation, Figures, Fold, FoldObserver, cross_validate};
-use crate::train::{EpochMetrics, Observer, Reading};
-use crate::{Error, Result};
 use std::time::Instant;
+use twinglyph::run::trained::load_data;
+use twinglyph::train::cross_validation::{CrossValidation, Figures, Fold, FoldObserver, cross_validate};
+use twinglyph::train::{EpochMetrics, Observer, Reading};
+use twinglyph::{Error, Result};
 
 /// Train a recipe fold by fold and measure each fold's alphabets by a model that has not seen them.
 ///

@@ -1,11 +1,11 @@
 //! A trained model and the alphabets that it is measured on, as several commands take them.
 
-use crate::data::Dataset;
-use crate::data::omniglot::{self, LoadOptions};
-use crate::data::split::Split;
-use crate::run::trained::TrainedRun;
-use crate::{Error, Result};
 use std::path::PathBuf;
+use twinglyph::data::Dataset;
+use twinglyph::data::omniglot::{self, LoadOptions};
+use twinglyph::data::split::Split;
+use twinglyph::run::trained::TrainedRun;
+use twinglyph::{Error, Result};
 
 /// Whose data, and whether progress is shown.
 #[derive(clap::Args)]

@@ -1,10 +1,10 @@
 //! `twinglyph download`: Omniglot from where it is published.
 
 use super::output::{note, print};
-use crate::data::download::{Fetched, fetch};
-use crate::data::published::{ADDRESS, PUBLISHED, default_folder, remember};
-use crate::{Error, Result};
 use std::path::PathBuf;
+use twinglyph::data::download::{Fetched, fetch};
+use twinglyph::data::published::{ADDRESS, PUBLISHED, default_folder, remember};
+use twinglyph::{Error, Result};
 
 /// Fetch Omniglot's archives and Lake's one-shot runs, and verify their checksums.
 ///

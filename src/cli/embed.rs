@@ -1,12 +1,12 @@
 //! `twinglyph embed`: the embeddings of all glyphs, for NumPy.
 
 use super::output::print;
-use crate::Result;
-use crate::data::progress::Progress;
-use crate::run::neighbours::embed_all;
-use crate::run::npz::{NpzArray, NpzValues, write_npz};
-use crate::run::trained::TrainedRun;
 use std::path::PathBuf;
+use twinglyph::Result;
+use twinglyph::data::progress::Progress;
+use twinglyph::run::neighbours::embed_all;
+use twinglyph::run::npz::{NpzArray, NpzValues, write_npz};
+use twinglyph::run::trained::TrainedRun;
 
 /// Write the embeddings of all glyphs as an archive that NumPy opens.
 ///

@@ -2,10 +2,10 @@
 
 use super::data_of_run::{DataOfRun, Measured};
 use super::output::{note, print, print_json};
-use crate::Result;
-use crate::evaluate::metrics::Origin;
-use crate::evaluate::protocol::{Protocol, evaluate_sets};
-use crate::run::trained::TrainedRun;
+use twinglyph::Result;
+use twinglyph::evaluate::metrics::Origin;
+use twinglyph::evaluate::protocol::{Protocol, evaluate_sets};
+use twinglyph::run::trained::TrainedRun;
 
 /// Measure a model on pairs of its training alphabets, of held-out ones and of unseen ones.
 ///

@@ -1,11 +1,11 @@
 //! `twinglyph export`: the encoder for other programs.
 
 use super::output::{note, print};
-use crate::Result;
-use crate::files::write_atomic;
-use crate::run::onnx::to_onnx;
-use crate::run::trained::TrainedRun;
 use std::path::PathBuf;
+use twinglyph::Result;
+use twinglyph::files::write_atomic;
+use twinglyph::run::onnx::to_onnx;
+use twinglyph::run::trained::TrainedRun;
 
 /// Write a model's encoder as ONNX, for other programs.
 ///

@@ -1,10 +1,11 @@
 //! `twinglyph gradcheck`: every op and both models against numerical derivatives.
 
 use super::output::{print, print_json};
-use crate::error::meant;
-use crate::gradcheck::{Outcome, check_op};
-use crate::nn::check_models;
-use crate::{Error, Result, ops};
+use twinglyph::meant::meant;
+use twinglyph::{Error, Result};
+use twinglyph_engine::gradcheck::{Outcome, check_op};
+use twinglyph_engine::nn::check_models;
+use twinglyph_engine::ops;
 
 /// Check every op and both Siamese models against numerically computed gradients.
 ///
@@ -29,7 +30,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     rows.extend(check_models(wanted)?);
     if rows.is_empty() {
         let mut names: Vec<&str> = ops::table().iter().map(|entry| entry.name).collect();
-        names.extend(crate::nn::CHECKED_MODELS);
+        names.extend(twinglyph_engine::nn::CHECKED_MODELS);
         let op = arguments.op.unwrap_or_default();
         let meant = meant(&op, names.iter().copied());
         let meant = meant.map_or(String::new(), |meant| format!(" (did you mean {meant}?)"));

@@ -1,15 +1,15 @@
 //! `twinglyph gradients`: loss, embeddings and gradients of one step, to be held against another framework.
 
 use super::output::print;
-use crate::nn::{Mode, Model};
-use crate::recipes::{DEFAULT, Recipe};
-use crate::run::checkpoint_file::write_arrays;
-use crate::run::config::load_recipe;
-use crate::run::gradients::{Arrays, gradients, model};
-use crate::tensor::Element;
-use crate::train::checkpoint::{Checkpoint, Kind};
-use crate::{Error, Result};
 use std::path::PathBuf;
+use twinglyph::recipes::{DEFAULT, Recipe};
+use twinglyph::run::checkpoint_file::write_arrays;
+use twinglyph::run::config::load_recipe;
+use twinglyph::run::gradients::{Arrays, gradients, model};
+use twinglyph::train::checkpoint::{Checkpoint, Kind};
+use twinglyph::{Error, Result};
+use twinglyph_engine::nn::{Mode, Model};
+use twinglyph_engine::tensor::Element;
 
 /// Run one forward and backward pass at given weights on a given batch, and write what it comes to.
 ///

@@ -1,8 +1,8 @@
 //! Ctrl-C: once asks the training to stop after its step, twice ends the program at once.
 
 use super::output::note;
-use crate::{Error, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
+use twinglyph::{Error, Result};
 
 /// The exit code of a program that an interrupt ended: 128 and the signal's number.
 pub(super) const INTERRUPTED: u8 = 130;

@@ -24,9 +24,9 @@ mod summary;
 mod trace;
 mod train;
 
-use crate::{Error, Result};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use twinglyph::{Error, Result};
 
 /// Trains Siamese encoders on a CPU and learns whether two handwritten glyphs are of the same alphabet.
 #[derive(Parser)]

@@ -2,11 +2,11 @@
 
 use super::compare::read;
 use super::output::{check_picture, note, print, print_json};
-use crate::Result;
-use crate::data::progress::Progress;
-use crate::run::neighbours::{A_ROW, contact_sheet, nearest};
-use crate::run::trained::TrainedRun;
 use std::path::PathBuf;
+use twinglyph::Result;
+use twinglyph::data::progress::Progress;
+use twinglyph::run::neighbours::{A_ROW, contact_sheet, nearest};
+use twinglyph::run::trained::TrainedRun;
 
 /// List the glyphs of a data set that are most like one, by the model's distance, the nearest first.
 ///

@@ -1,14 +1,14 @@
 //! `twinglyph one-shot`: Lake's 20-way one-shot runs.
 
 use super::output::{check_picture, note, print, print_json};
-use crate::Result;
-use crate::data::omniglot::LoadOptions;
-use crate::data::one_shot::{self, OneShotRun};
-use crate::evaluate::metrics::OneShotResult;
-use crate::evaluate::protocol::evaluate_one_shot;
-use crate::run::mistakes;
-use crate::run::trained::TrainedRun;
 use std::path::{Path, PathBuf};
+use twinglyph::Result;
+use twinglyph::data::omniglot::LoadOptions;
+use twinglyph::data::one_shot::{self, OneShotRun};
+use twinglyph::evaluate::metrics::OneShotResult;
+use twinglyph::evaluate::protocol::evaluate_one_shot;
+use twinglyph::run::mistakes;
+use twinglyph::run::trained::TrainedRun;
 
 /// Classify the test glyphs of Lake's one-shot runs by the nearest training glyph.
 ///

@@ -1,11 +1,11 @@
 //! Printing: results on stdout, everything else on stderr, and no panic when a pipe is closed.
 
-use crate::error::printable;
-use crate::{Error, Result};
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use twinglyph::{Error, Result};
+use twinglyph_engine::error::printable;
 
 /// As many threads as a program may be told to start.
 pub(super) const MOST_THREADS: i64 = 1024;

@@ -1,11 +1,11 @@
 //! `twinglyph bench --profile`: where a step's time goes, op by op, against what the machine can do.
 
-use crate::tape::{Call, Watch};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use twinglyph_engine::tape::{Call, Watch};
 use twinglyph_kernels::map::{Identity, map_sum};
 use twinglyph_kernels::probe::multiply_adds;
 

@@ -3,14 +3,14 @@
 use super::interrupt;
 use super::output::note;
 use super::train::Run;
-use crate::Result;
-use crate::run::checkpoint_file::CheckpointFile;
-use crate::run::metrics_file::metrics_csv;
-use crate::train::checkpoint::Checkpoint;
-use crate::train::{EpochMetrics, Observer, Reading, Training};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
+use twinglyph::Result;
+use twinglyph::run::checkpoint_file::CheckpointFile;
+use twinglyph::run::metrics_file::metrics_csv;
+use twinglyph::train::checkpoint::Checkpoint;
+use twinglyph::train::{EpochMetrics, Observer, Reading, Training};
 
 /// Keras's progress: a live bar on a terminal, a line an epoch everywhere. Files: the metrics, the checkpoints.
 pub(super) struct Progress<'a> {

@@ -1,11 +1,11 @@
 //! What `train` and `cross-validate` take in common: a recipe and what is laid over it.
 
 use super::output::MOST_THREADS;
-use crate::data::published::resolve;
-use crate::recipes::{DEFAULT, Recipe};
-use crate::run::config::load_recipe;
-use crate::{Error, Result};
 use std::path::{Path, PathBuf};
+use twinglyph::data::published::resolve;
+use twinglyph::recipes::{DEFAULT, Recipe};
+use twinglyph::run::config::load_recipe;
+use twinglyph::{Error, Result};
 
 #[derive(clap::Args)]
 pub(super) struct RecipeArguments {

@@ -1,8 +1,8 @@
 //! `twinglyph recipes`: the built-in training configurations.
 
 use super::output::print;
-use crate::Result;
-use crate::recipes::{BUILT_IN, DEFAULT, Recipe, built_in};
+use twinglyph::Result;
+use twinglyph::recipes::{BUILT_IN, DEFAULT, Recipe, built_in};
 
 /// List the built-in recipes, or print one to start an own from.
 ///

@@ -2,11 +2,11 @@
 
 use super::data_of_run::{DataOfRun, Measured};
 use super::output::{note, print};
-use crate::Result;
-use crate::evaluate::protocol::Protocol;
-use crate::run::directory::RunDirectory;
-use crate::run::report::{REPORT, REPORT_PAIRS, write_report};
-use crate::run::trained::TrainedRun;
+use twinglyph::Result;
+use twinglyph::evaluate::protocol::Protocol;
+use twinglyph::run::directory::RunDirectory;
+use twinglyph::run::report::{REPORT, REPORT_PAIRS, write_report};
+use twinglyph::run::trained::TrainedRun;
 
 /// Make the report and the plots of a run again, as `train` leaves them; with --unseen, on alphabets that took no part.
 ///

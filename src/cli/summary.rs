@@ -1,10 +1,10 @@
 //! `twinglyph summary`: the layer table.
 
 use super::output::print;
-use crate::Result;
-use crate::nn::Summary;
-use crate::recipes::DEFAULT;
-use crate::run::config::load_recipe;
+use twinglyph::Result;
+use twinglyph::recipes::DEFAULT;
+use twinglyph::run::config::load_recipe;
+use twinglyph_engine::nn::Summary;
 
 /// Print a recipe's layers, their output shapes and parameters, as Keras does.
 ///

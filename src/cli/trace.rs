@@ -1,11 +1,11 @@
 //! `twinglyph trace`: one convolution, forward and back, with every number on the way.
 
 use super::output::{print, print_json};
-use crate::run::trace_file;
-use crate::trace::{COMPUTED, CellSum, Given, Matrix, Pair, Rows, Trace, Zoo, find_wrong};
-use crate::{Error, Result};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use twinglyph::run::trace_file;
+use twinglyph::trace::{COMPUTED, CellSum, Given, Matrix, Pair, Rows, Trace, Zoo, find_wrong};
+use twinglyph::{Error, Result};
 
 /// Show a convolution forward and back, step by step, with numbers of your own.
 ///

@@ -14,11 +14,11 @@ mod elastic;
 use self::canvas::{Canvas, Map};
 use self::elastic::Field;
 use super::{Orientation, Pixels};
-use crate::random::ChaCha8Rng;
 use crate::{Error, Result};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
+use twinglyph_engine::random::ChaCha8Rng;
 
 thread_local! {
     static CANVAS: RefCell<Canvas> = const { RefCell::new(Canvas::new()) };

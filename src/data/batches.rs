@@ -3,11 +3,11 @@
 use super::Dataset;
 use super::orientation::Orientation;
 use super::sampler::{Label, check_alphabets};
-use crate::random;
 use crate::{Error, Result};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
+use twinglyph_engine::random;
 
 /// What a batch of labels is made of: with the alphabet as the label, `alphabets` labels of
 /// `characters` x `drawings` glyphs each; with the character, `alphabets` x `characters` labels of `drawings` each.
@@ -149,8 +149,8 @@ fn choose(rng: &mut impl Rng, n: usize, k: usize) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::data::testing::labelled_set;
-    use crate::random::rng;
     use std::collections::{BTreeMap, BTreeSet};
+    use twinglyph_engine::random::rng;
 
     const SHARES: Shares = Shares { alphabets: 3, characters: 4, drawings: 2 };
 

@@ -3,8 +3,8 @@
 //!
 //! Source: folder `python` of <https://github.com/brendenlake/omniglot>, branch master.
 
-use crate::error::meant;
 use crate::files;
+use crate::meant::meant;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 

@@ -1,11 +1,11 @@
 //! Pairs and triplets of glyphs, drawn so that no negative shares the anchor's label: its alphabet, or its character.
 
 use super::Dataset;
-use crate::random::below;
 use crate::{Error, Result};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
+use twinglyph_engine::random::below;
 
 /// What two glyphs must share to be a positive pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! Which alphabets are trained on and which are held out: whole alphabets, so that the figures speak of new ones.
 
 use super::Dataset;
-use crate::error::edits;
-use crate::random;
+use crate::meant::edits;
 use crate::{Error, Result};
+use twinglyph_engine::random;
 
 /// The generator's stream for splits; the letters `split`.
 const STREAM: u64 = 0x73_706c_6974;

@@ -4,7 +4,7 @@ use super::Pixels;
 use super::augment::Augment;
 use super::orientation::Orientation;
 use super::scale::AreaScale;
-use crate::random::ChaCha8Rng;
+use twinglyph_engine::random::ChaCha8Rng;
 
 /// Writes glyphs of one size as images (C, H, W); ink is 1, paper 0.
 #[derive(Clone, Debug)]

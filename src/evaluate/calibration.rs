@@ -190,8 +190,8 @@ pub fn calibration_error(bins: &[Bin]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::rng;
     use rand::RngExt;
+    use twinglyph_engine::random::rng;
 
     /// Pairs whose labels are drawn by the probability of a known calibration.
     fn logistic_pairs(truth: Calibration, n: usize) -> (Vec<f32>, Vec<bool>) {

@@ -12,9 +12,9 @@ use crate::data::Pixels;
 use crate::data::augment::Augment;
 use crate::data::orientation::Orientation;
 use crate::data::writer::Writer;
-use crate::nn::Model;
-use crate::random::rng;
-use crate::tensor::Tensor;
+use twinglyph_engine::nn::Model;
+use twinglyph_engine::random::rng;
+use twinglyph_engine::tensor::Tensor;
 
 /// What a view may differ by from the glyph; view 0 is the glyph itself.
 const VIEWS: Augment =

@@ -3,8 +3,8 @@
 use super::embed::embed;
 use crate::Result;
 use crate::data::Dataset;
-use crate::nn::Model;
-use crate::tensor::Tensor;
+use twinglyph_engine::nn::Model;
+use twinglyph_engine::tensor::Tensor;
 
 /// The embeddings of some of a dataset's glyphs.
 pub(super) struct Encoded {

@@ -13,11 +13,11 @@ use super::encoded::Encoded;
 use super::metrics::ScoredPair;
 use crate::data::Dataset;
 use crate::data::sampler::Label;
-use crate::nn::Model;
-use crate::random::below;
-use crate::tensor::Tensor;
 use crate::{Error, Result};
 use rand_chacha::ChaCha8Rng;
+use twinglyph_engine::nn::Model;
+use twinglyph_engine::random::below;
+use twinglyph_engine::tensor::Tensor;
 
 /// Pairs whose means are taken at a time.
 const CHUNK: usize = 4096;
@@ -139,7 +139,7 @@ fn shuffled<'a>(glyphs: &'a mut [usize], k: usize, rng: &mut ChaCha8Rng) -> &'a 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::rng;
+    use twinglyph_engine::random::rng;
 
     #[test]
     fn a_mean_is_a_mean_and_keeps_the_length_of_normalised_embeddings() {

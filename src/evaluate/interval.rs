@@ -12,10 +12,10 @@
 //! 2.5th to the 97.5th percentile. Thousands of pairs of five alphabets give a wide interval, as they should.
 
 use super::metrics::ScoredPair;
-use crate::random::rng;
 use rand::RngExt;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use twinglyph_engine::random::rng;
 
 /// How often the alphabets are resampled.
 const RESAMPLES: u64 = 2000;

@@ -14,8 +14,8 @@
 //! in place (Kobak and Berens 2019, Nature Communications 10: 5416; the step size n / 12 is theirs too). Sums are in the
 //! order of the rows, so the points are the same bits at any number of threads.
 
-use crate::tensor::Tensor;
 use rayon::prelude::*;
+use twinglyph_engine::tensor::Tensor;
 
 /// A point of the plane.
 pub type Point = [f64; 2];

@@ -14,9 +14,9 @@ use crate::data::Dataset;
 use crate::data::one_shot::OneShotRun;
 use crate::data::sampler::{Label, Pair, PairSampler};
 use crate::data::split::Split;
-use crate::nn::Model;
-use crate::random::rng;
 use rand_chacha::ChaCha8Rng;
+use twinglyph_engine::nn::Model;
+use twinglyph_engine::random::rng;
 
 /// What is measured.
 pub struct Protocol<'a> {

@@ -3,8 +3,8 @@
 use super::Recipe;
 use crate::data::batches::Shares;
 use crate::data::sampler::Label;
-use crate::nn::{Form, Layer, Loss, Pair};
 use crate::{Error, Result};
+use twinglyph_engine::nn::{Form, Layer, Loss, Pair};
 
 impl Recipe {
     /// Whether every value can work, before any data is read.

@@ -6,11 +6,11 @@ mod lines;
 use crate::data::augment::Augment;
 use crate::data::batches::Shares;
 use crate::data::sampler::Label;
-use crate::error::meant;
-use crate::nn::{Architecture, Form, Layer, Loss, Mining, Objective, Pair};
+use crate::meant::meant;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use twinglyph_engine::nn::{Architecture, Form, Layer, Loss, Mining, Objective, Pair};
 
 /// The built-in recipes: name and text.
 pub const BUILT_IN: [(&str, &str); 8] = [

@@ -159,7 +159,7 @@ fn numbers(view: &TensorView<'_>) -> Option<Values> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::Tensor;
+    use twinglyph_engine::tensor::Tensor;
 
     fn file() -> CheckpointFile {
         let mut checkpoint = Checkpoint::default();

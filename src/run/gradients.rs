@@ -7,16 +7,16 @@
 //! | triplets | `anchor`, `positive`, `negative` (N, C, H, W) |
 //! | labels | `images` (N, C, H, W), `labels` (N), and `characters` (N) where `character_weight` is above 0 |
 
-use crate::nn::{Form, Mode, Model, Parameter};
 use crate::recipes::Recipe;
-use crate::tape::Var;
-use crate::tensor::{Element, Tensor};
 use crate::train::checkpoint::{Array, Checkpoint, Kind};
 use crate::{Error, Result};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 use std::path::Path;
+use twinglyph_engine::nn::{Form, Mode, Model, Parameter};
+use twinglyph_engine::tape::Var;
+use twinglyph_engine::tensor::{Element, Tensor};
 
 /// Arrays of a safetensors file, in f64, which holds every number of the kinds that are read.
 pub struct Arrays {
@@ -177,7 +177,7 @@ pub fn gradients<E: Element + Kind>(
     for (parameter, var) in model.parameters() {
         if !parameter.source.is_trainable() {
             put(parameter.name.clone(), tape.value(var));
-        } else if let Some(gradient) = tape.grad(var) {
+        } else if let Ok(gradient) = tape.grad(var) {
             put(format!("grad.{}", parameter.name), gradient);
         }
     }

@@ -4,9 +4,9 @@ use super::picture::Picture;
 use crate::Result;
 use crate::data::{Dataset, Pixels};
 use crate::evaluate::embed::embed;
-use crate::nn::Model;
-use crate::tensor::Tensor;
 use serde::Serialize;
+use twinglyph_engine::nn::Model;
+use twinglyph_engine::tensor::Tensor;
 
 /// A glyph near another.
 #[derive(Clone, Debug, PartialEq, Serialize)]

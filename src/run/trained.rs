@@ -5,11 +5,11 @@ use super::model_file::{Metadata, ModelFile, NamedTensor};
 use crate::data::omniglot::{self, LoadOptions};
 use crate::data::{Dataset, synthetic};
 use crate::evaluate::calibration::{Rule, SetRule};
-use crate::nn::{Model, Parameter};
 use crate::recipes::Recipe;
-use crate::tensor::Tensor;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
+use twinglyph_engine::nn::{Model, Parameter};
+use twinglyph_engine::tensor::Tensor;
 
 /// A trained model with what turns its distances into answers.
 pub struct TrainedRun {

@@ -1,5 +1,5 @@
 use super::index_of;
-use crate::error::meant;
+use crate::meant::meant;
 use crate::{Error, Result};
 use serde::Serialize;
 use twinglyph_kernels::lesson::{Check, Gradient, Problem, Wrong, wrong_backward_passes};

@@ -8,13 +8,13 @@ use crate::data::orientation::Orientation;
 use crate::data::sampler::{Pair, PairSampler, Triplet, TripletSampler};
 use crate::data::writer::Writer;
 use crate::evaluate::metrics::best_threshold;
-use crate::nn::{Form, Mode, Model, PairLoss};
-use crate::ops::MinedTripletLoss;
-use crate::random::rng;
 use crate::recipes::Recipe;
-use crate::tape::Var;
 use rand::Rng;
 use rayon::prelude::*;
+use twinglyph_engine::nn::{Form, Mode, Model, PairLoss};
+use twinglyph_engine::ops::MinedTripletLoss;
+use twinglyph_engine::random::rng;
+use twinglyph_engine::tape::Var;
 
 /// Where a step's glyphs come from.
 pub(super) enum Sampler {

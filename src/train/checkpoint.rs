@@ -1,8 +1,8 @@
 //! What a training that was stopped needs to go on to the same last bit: named arrays of numbers.
 
-use crate::tensor::Tensor;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use twinglyph_engine::tensor::Tensor;
 
 /// The state of a training between two steps.
 #[derive(Clone, Debug, Default, PartialEq)]

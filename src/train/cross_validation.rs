@@ -11,10 +11,10 @@ use crate::data::sampler::PairSampler;
 use crate::data::split::Split;
 pub use crate::evaluate::figures::{AlphabetFigures, Figures};
 use crate::evaluate::protocol::score_glyphs;
-use crate::nn::Model;
-use crate::random::rng;
 use crate::recipes::Recipe;
 use serde::Serialize;
+use twinglyph_engine::nn::Model;
+use twinglyph_engine::random::rng;
 
 /// The stream of chance of the pairs that measure the folds.
 const PAIRS: u64 = 5;

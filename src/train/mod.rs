@@ -13,11 +13,11 @@ use crate::Result;
 use crate::data::Dataset;
 use crate::data::split::Split;
 use crate::evaluate::calibration::Rule;
-use crate::nn::Model;
 use crate::recipes::Recipe;
 pub use monitor::{Reading, alarm};
 use serde::Serialize;
 pub use training::Training;
+use twinglyph_engine::nn::Model;
 
 /// What an epoch came to. Accuracies are fractions, taken at the best threshold on the pairs themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

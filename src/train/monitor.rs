@@ -11,10 +11,10 @@
 use super::batch::Tally;
 use crate::Result;
 use crate::data::batches::Shares;
-use crate::nn::{Form, Layer, Model, Objective, Parameter};
 use crate::recipes::Recipe;
-use crate::tape::Tape;
-use crate::tensor::Tensor;
+use twinglyph_engine::nn::{Form, Layer, Model, Objective, Parameter};
+use twinglyph_engine::tape::Tape;
+use twinglyph_engine::tensor::Tensor;
 
 /// What an epoch's end shows.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,12 +1,12 @@
 //! Steps on the same random images every time: what is timed where it does not matter what is learned.
 
 use crate::Result;
-use crate::nn::{Adam, AdamSettings, Form, Mode, Model};
-use crate::random::rng;
-use crate::tape::Var;
-use crate::tensor::Tensor;
 use rand::RngExt;
 use rayon::prelude::*;
+use twinglyph_engine::nn::{Adam, AdamSettings, Form, Mode, Model};
+use twinglyph_engine::random::rng;
+use twinglyph_engine::tape::Var;
+use twinglyph_engine::tensor::Tensor;
 
 /// A step that can be repeated. It returns a number of its result, finite if all went well.
 pub type Step = Box<dyn FnMut() -> Result<f32> + Send>;

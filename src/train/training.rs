@@ -10,12 +10,12 @@ use crate::data::Dataset;
 use crate::data::sampler::Label;
 use crate::data::split::Split;
 use crate::evaluate::calibration::{Calibration, Rule};
-use crate::nn::{Adam, AdamSettings, Average, Form, Model};
-use crate::random::{ChaCha8Rng, rng};
 use crate::recipes::Recipe;
-use crate::tape::expect_room;
-use crate::tensor::Tensor;
 use crate::{Error, Result};
+use twinglyph_engine::nn::{Adam, AdamSettings, Average, Form, Model};
+use twinglyph_engine::random::{ChaCha8Rng, rng};
+use twinglyph_engine::tape::expect_room;
+use twinglyph_engine::tensor::Tensor;
 
 /// Streams of chance of a run; stream 0 draws the first weights.
 const BATCHES: u64 = 1;
@@ -375,7 +375,7 @@ impl Training<'_> {
     }
 
     fn tensors(&self, from: &Checkpoint, kind: &str) -> Result<Vec<Tensor<f32>>> {
-        let tensor = |(parameter, _): (&crate::nn::Parameter, _)| {
+        let tensor = |(parameter, _): (&twinglyph_engine::nn::Parameter, _)| {
             from.tensor(&format!("{kind}.{}", parameter.name), parameter.shape.dims())
         };
         self.model.parameters().map(tensor).collect()

@@ -8,11 +8,11 @@ use crate::data::sampler::{Label, Pair, PairSampler, Triplet, TripletSampler};
 use crate::evaluate::calibration::Calibration;
 use crate::evaluate::embed::{embed, embed_plain};
 use crate::evaluate::metrics::{best_threshold, roc_auc};
-use crate::nn::{Form, Model};
-use crate::random::rng;
 use crate::recipes::Recipe;
-use crate::tape::{Tape, Var};
-use crate::tensor::Tensor;
+use twinglyph_engine::nn::{Form, Model};
+use twinglyph_engine::random::rng;
+use twinglyph_engine::tape::{Tape, Var};
+use twinglyph_engine::tensor::Tensor;
 
 /// Streams of chance: what is drawn here is the same whatever the training draws.
 const PAIRS: u64 = 2;

@@ -3,9 +3,9 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
-use twinglyph::Tensor;
-use twinglyph::ops::*;
-use twinglyph::tape::Op;
+use twinglyph_engine::Tensor;
+use twinglyph_engine::ops::*;
+use twinglyph_engine::tape::Op;
 
 /// An op and where it is differentiated.
 pub struct Case {

@@ -4,12 +4,12 @@ use crate::common::{fail, succeed, train};
 use std::fs;
 use twinglyph::data::split::Split;
 use twinglyph::data::synthetic::{Spec, generate};
-use twinglyph::nn::Model;
-use twinglyph::ops::{Mean, Sum, table};
 use twinglyph::recipes::{Recipe, built_in};
-use twinglyph::tape::{Node, Op, Saved, Tape};
 use twinglyph::train::Training;
-use twinglyph::{Result, Shape, Tensor};
+use twinglyph_engine::nn::Model;
+use twinglyph_engine::ops::{Mean, Sum, table};
+use twinglyph_engine::tape::{Node, Op, Saved, Tape};
+use twinglyph_engine::{Result, Shape, Tensor};
 
 /// An op that is right but for one number.
 struct Poisoned {
@@ -58,7 +58,7 @@ fn a_number_that_is_not_finite_is_traced_to_the_op_that_made_it_in_every_op() {
                 // Sound ops before and behind it.
                 let mut given = inputs.clone();
                 let two = tape.constant(Tensor::from_fn(tape.value(inputs[0]).shape().dims(), |_| 1.0));
-                given[0] = tape.apply(twinglyph::ops::Mul, &[inputs[0], two]).unwrap();
+                given[0] = tape.apply(twinglyph_engine::ops::Mul, &[inputs[0], two]).unwrap();
                 let y = tape.apply(Poisoned { op: sample.op, poison, forward }, &given).unwrap();
                 let sum = tape.apply(Sum, &[y]).unwrap();
                 let loss = tape.apply(Mean, &[sum]).unwrap();

@@ -150,6 +150,6 @@ fn what_would_fill_any_memory_is_refused_before_it_is_begun() {
     }
     assert!(!temp.path().join("runs").exists());
     // What could be had somewhere, but not here: no system has 512 TiB.
-    let said = twinglyph::tape::expect_room::<f32>(1 << 47).unwrap_err().to_string();
+    let said = twinglyph_engine::tape::expect_room::<f32>(1 << 47).unwrap_err().to_string();
     assert_eq!(said, "memory: no room for 536870912 MiB more, expected a smaller batch, image or encoder");
 }

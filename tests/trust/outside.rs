@@ -19,7 +19,7 @@ fn variants(text: &str) -> impl Iterator<Item = String> + '_ {
 }
 
 /// An error is one line, and begins with what it is about.
-fn is_sentence(error: &twinglyph::Error, place: &str) -> bool {
+fn is_sentence(error: &twinglyph_engine::Error, place: &str) -> bool {
     let said = error.to_string();
     said.starts_with(place) && !said.contains('\n')
 }

@@ -1,7 +1,7 @@
 //! The fuzz targets for a moment, without libFuzzer: files changed by chance, thrown at every reader. `.ci/fuzz` does it with
 //! the readers' code watched, ten million times.
 
-#[path = "../../fuzz/src/lib.rs"]
+#[path = "../fuzz/src/lib.rs"]
 mod targets;
 
 use rand::{RngExt, SeedableRng};

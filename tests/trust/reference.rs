@@ -4,11 +4,11 @@
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
-use twinglyph::nn::{Mode, Model};
-use twinglyph::ops::*;
 use twinglyph::recipes::{Recipe, built_in};
-use twinglyph::tape::{Op, Tape, Var};
-use twinglyph::{Result, Tensor};
+use twinglyph_engine::nn::{Mode, Model};
+use twinglyph_engine::ops::*;
+use twinglyph_engine::tape::{Op, Tape, Var};
+use twinglyph_engine::{Result, Tensor};
 
 /// Of the largest of the numbers that are compared: PyTorch adds in another order.
 const TOLERANCE: f64 = 1e-12;

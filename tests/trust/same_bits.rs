@@ -4,11 +4,11 @@ use crate::common::{OWN, succeed, train};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use twinglyph::Tensor;
-use twinglyph::nn::{Architecture, Layer, Model, Objective, Pair};
 use twinglyph::recipes::{Recipe, built_in};
 use twinglyph::run::checkpoint_file::write_arrays;
 use twinglyph::train::checkpoint::Checkpoint;
+use twinglyph_engine::Tensor;
+use twinglyph_engine::nn::{Architecture, Layer, Model, Objective, Pair};
 use twinglyph_kernels::simd::Level;
 
 const RECIPES: [&str; 3] = ["report-contrastive", "figure5-contrastive", "report-triplet"];

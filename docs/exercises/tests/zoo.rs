@@ -1,7 +1,7 @@
 //! The engine's zoo of wrong backward passes, each put through the check of its exercise. Those of exercises 3, 4 and 5 are
 //! among their known mistakes, all of which `exercises.rs` puts through.
 
-#[path = "../../../tests/zoo/mod.rs"]
+#[path = "../../../src/engine/tests/zoo/mod.rs"]
 mod zoo;
 
 use exercises::array::Array;
@@ -9,8 +9,8 @@ use exercises::check::{Exercise, Verdict};
 use exercises::checks::{ex02, ex06, ex07, ex08, ex09, ex10, ex11, ex12, ex13, ex14};
 use exercises::node::Node::{self, Add, Input, Mul, Sub};
 use exercises::solutions as right;
-use twinglyph::tape::{self, Op, Saved};
-use twinglyph::{Shape, Tensor};
+use twinglyph_engine::tape::{self, Op, Saved};
+use twinglyph_engine::{Shape, Tensor};
 use twinglyph_kernels::Geometry;
 use twinglyph_kernels::lesson::{Gradient, Problem, Wrong, wrong_backward_passes};
 use zoo::Specimen;

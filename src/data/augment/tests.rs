@@ -1,6 +1,6 @@
 use super::*;
 use crate::data::AreaScale;
-use crate::random::rng;
+use twinglyph_engine::random::rng;
 
 type Size = (usize, usize);
 const SIDE: Size = (105, 105);

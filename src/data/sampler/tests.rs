@@ -1,7 +1,7 @@
 use super::*;
 use crate::data::testing::{labelled_set, set};
-use crate::random::rng;
 use std::collections::HashMap;
+use twinglyph_engine::random::rng;
 
 /// Sizes that differ, one of them the least that is allowed.
 const SIZES: [usize; 4] = [2, 5, 3, 40];

@@ -1,7 +1,7 @@
 use super::*;
 use crate::data::{Alphabet, Glyph, Pixels};
-use crate::nn::{Architecture, Layer, Objective};
 use rand::RngExt;
+use twinglyph_engine::nn::{Architecture, Layer, Objective};
 
 const RULE: Rule = Rule { threshold: 0.3, calibration: Some(Calibration { a: 4.0, b: -2.0 }) };
 

@@ -7,9 +7,9 @@
 mod protobuf;
 
 use super::trained::TrainedRun;
-use crate::nn::{Layer, Pair};
-use crate::tensor::Tensor;
 use protobuf::Message;
+use twinglyph_engine::nn::{Layer, Pair};
+use twinglyph_engine::tensor::Tensor;
 
 const IR_VERSION: i64 = 8;
 const OPSET: i64 = 13;

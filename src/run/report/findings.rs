@@ -11,12 +11,12 @@ use crate::evaluate::figures::Figures;
 use crate::evaluate::metrics::{ScoredPair, SetResult, roc_points};
 use crate::evaluate::plane::{pca, tsne};
 use crate::evaluate::protocol::{Measured, Protocol};
-use crate::nn::Model;
 use crate::run::plots::{
     AlphabetBar, Dot, RocCurve, alphabet_bars, confusion_matrix, distance_histogram, map,
     reliability_diagram, roc_curves,
 };
 use std::collections::BTreeMap;
+use twinglyph_engine::nn::Model;
 
 /// Glyphs on the map: t-SNE's work is their square.
 const MAPPED: usize = 1000;

@@ -15,9 +15,9 @@ use crate::Result;
 use crate::evaluate::calibration::Rule;
 use crate::evaluate::metrics::Evaluation;
 use crate::evaluate::protocol::{Protocol, examine};
-use crate::nn::Model;
 use crate::recipes::Recipe;
 use findings::Findings;
+use twinglyph_engine::nn::Model;
 
 /// The page's file name in a run directory.
 pub const REPORT: &str = "report.html";

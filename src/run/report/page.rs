@@ -6,12 +6,12 @@ use super::findings::{Findings, Mistake, NEIGHBOURS};
 use super::html::{details, figure, section, table};
 use crate::Result;
 use crate::evaluate::metrics::{Confusion, Evaluation, SetResult};
-use crate::nn::Summary;
 use crate::recipes::Recipe;
 use crate::run::environment::Environment;
 use crate::run::metrics_file::MetricsTable;
 use crate::run::plots::escape;
 use crate::train::alarm;
+use twinglyph_engine::nn::Summary;
 
 /// What a browser is told first; also that it may load nothing.
 const HEAD: &str = include_str!("head.html");

@@ -1,0 +1,253 @@
+//! A Siamese model with its numbers: an [`Architecture`] whose parameters stand at the start of a tape.
+
+use super::architecture::{Architecture, Mode, Parameter};
+use super::layer::Layer;
+use super::objective::{BatchLoss, PairLoss};
+use crate::random::rng;
+use crate::tape::{Tape, Var, has_finite_squares, is_finite};
+use crate::tensor::{Element, Tensor};
+use crate::{Error, Result};
+use rayon::prelude::*;
+use twinglyph_kernels::MANY_IMAGES;
+use twinglyph_kernels::map::{Product, map_sum};
+
+/// Images that are encoded at a time: few, so that they stay in the caches, but some for each thread, and more where
+/// wide convolutions turn many filters for each call. An embedding does not depend on its neighbours.
+fn batch(architecture: &Architecture) -> Result<usize> {
+    // What one layer makes of them takes a GiB at most.
+    let largest = architecture.shapes()?.iter().map(|shape| shape.len()).max().unwrap_or(1);
+    let most = ((1 << 28) / largest.max(1)).max(1);
+    let wide = |layer: &Layer| matches!(layer, Layer::Conv2d { filters: 64.., .. });
+    if architecture.encoder.iter().any(wide) {
+        return Ok(most.min(64));
+    }
+    Ok((8 * rayon::current_num_threads()).clamp(16, 64).min(most))
+}
+
+/// A Siamese model.
+pub struct Model<E: Element> {
+    architecture: Architecture,
+    tape: Tape<E>,
+    parameters: Vec<Vec<Parameter>>,
+    vars: Vec<Vec<Var>>,
+    mark: usize,
+}
+
+impl<E: Element> Model<E> {
+    /// A model with first values drawn from a seed.
+    ///
+    /// # Errors
+    /// When the layers do not fit together.
+    pub fn new(architecture: Architecture, seed: u64) -> Result<Model<E>> {
+        let mut rng = rng(seed, 0);
+        Model::with_values(architecture, |parameter| Ok(parameter.source.tensor(&parameter.shape, &mut rng)))
+    }
+
+    /// A model whose values come from elsewhere; `value` is asked for each parameter in order.
+    ///
+    /// # Errors
+    /// What `value` answers, or a value of another shape than the parameter's.
+    pub fn with_values(
+        architecture: Architecture,
+        mut value: impl FnMut(&Parameter) -> Result<Tensor<E>>,
+    ) -> Result<Model<E>> {
+        let parameters = architecture.parameters()?;
+        let mut tape = Tape::new();
+        let mut vars = Vec::with_capacity(parameters.len());
+        for layer in &parameters {
+            let mut layer_vars = Vec::with_capacity(layer.len());
+            for parameter in layer {
+                let tensor = value(parameter)?;
+                if *tensor.shape() != parameter.shape {
+                    let message = format!("has shape {}, expected {}", tensor.shape(), parameter.shape);
+                    return Err(Error::input(&parameter.name, message));
+                }
+                let trainable = parameter.source.is_trainable();
+                layer_vars.push(if trainable { tape.parameter(tensor) } else { tape.constant(tensor) });
+            }
+            vars.push(layer_vars);
+        }
+        let mark = tape.len();
+        Ok(Model { architecture, tape, parameters, vars, mark })
+    }
+
+    /// What the model is.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// Every parameter and its variable, layer by layer.
+    pub fn parameters(&self) -> impl Iterator<Item = (&Parameter, Var)> {
+        self.parameters.iter().flatten().zip(self.vars.iter().flatten().copied())
+    }
+
+    /// The tape: parameters, then what has been computed since the last [`Model::forget`].
+    pub fn tape(&self) -> &Tape<E> {
+        &self.tape
+    }
+
+    /// The tape, to put a batch on it or to run backward.
+    pub fn tape_mut(&mut self) -> &mut Tape<E> {
+        &mut self.tape
+    }
+
+    /// Forgets everything but the parameters, and keeps the memory for the next step.
+    pub fn forget(&mut self) {
+        self.tape.truncate(self.mark);
+    }
+
+    /// A copy of every parameter's value, in order.
+    pub fn values(&self) -> Vec<Tensor<E>> {
+        self.parameters().map(|(_, var)| self.tape.value(var).clone()).collect()
+    }
+
+    /// Puts back what [`Model::values`] gave, and forgets what was computed.
+    pub fn set_values(&mut self, values: Vec<Tensor<E>>) {
+        self.forget();
+        for (&var, value) in self.vars.iter().flatten().zip(values) {
+            *self.tape.value_mut(var) = value;
+        }
+    }
+
+    /// Where the numbers of the step on the tape stopped being finite, in words; `None` if its loss, all gradients and their
+    /// squares are finite.
+    ///
+    /// # Errors
+    /// As [`Tape::backward`].
+    pub fn fault(&mut self, loss: Var) -> Result<Option<String>> {
+        let grads =
+            || self.parameters().filter_map(|(parameter, var)| Some((parameter, self.tape.grad(var).ok()?)));
+        let all = |sound: fn(&Tensor<E>) -> bool| grads().all(|(_, grad)| sound(grad));
+        if is_finite(self.tape.value(loss)) && all(is_finite) {
+            // Adam squares them.
+            let large = grads().find(|(_, grad)| !has_finite_squares(grad));
+            return Ok(
+                large.map(|(parameter, _)| format!("in the squares of the gradient of {}", parameter.name))
+            );
+        }
+        // Running statistics have already been moved by the step, so they are no cause of it.
+        let broken = |(parameter, var): &(&Parameter, Var)| {
+            parameter.source.is_trainable() && !is_finite(self.tape.value(*var))
+        };
+        if let Some((parameter, _)) = self.parameters().find(broken) {
+            return Ok(Some(format!("in the parameter {}", parameter.name)));
+        }
+        if let Some(var) = self.tape.first_fault(self.mark) {
+            let op = self.tape.op_name(var);
+            return Ok(Some(op.map_or_else(|| "in the batch".into(), |op| format!("in what {op} computed"))));
+        }
+        let op = self.tape.first_gradient_fault(loss)?;
+        Ok(Some(
+            op.map_or_else(|| "on the way back".into(), |op| format!("in the gradient that {op} handed on")),
+        ))
+    }
+
+    /// The first parameter or running statistic that holds a number that is not finite.
+    pub fn broken_parameter(&self) -> Option<&Parameter> {
+        self.parameters().find(|(_, var)| !is_finite(self.tape.value(*var))).map(|(parameter, _)| parameter)
+    }
+
+    /// The norm of the gradient of each parameter that the last backward pass gave one, in the parameters' order.
+    pub fn gradient_norms(&self) -> Vec<(&Parameter, f64)> {
+        self.parameters()
+            .filter_map(|(parameter, var)| {
+                let grad = self.tape.grad(var).ok()?.values();
+                let squares = map_sum(Product, [grad, grad]).to_f64();
+                // The sum of what has squares may have none.
+                let in_f64 = || grad.iter().map(|g| g.to_f64() * g.to_f64()).sum();
+                let squares: f64 = if squares.is_finite() { squares } else { in_f64() };
+                Some((parameter, squares.sqrt()))
+            })
+            .collect()
+    }
+
+    /// See [`Architecture::pair_loss`].
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn pair_loss(&mut self, images: [Var; 2], same: Var, mode: Mode) -> Result<PairLoss> {
+        self.architecture.pair_loss(&mut self.tape, &self.vars, images, same, mode)
+    }
+
+    /// See [`Architecture::triplet_loss`].
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn triplet_loss(&mut self, images: [Var; 3], mode: Mode) -> Result<(Var, [Var; 3])> {
+        self.architecture.triplet_loss(&mut self.tape, &self.vars, images, mode)
+    }
+
+    /// See [`Architecture::labels_loss`].
+    ///
+    /// # Errors
+    /// When the shapes do not fit, or the loss is one of pairs or triplets.
+    pub fn labels_loss(&mut self, images: Var, labels: [&[u32]; 2], mode: Mode) -> Result<BatchLoss> {
+        self.architecture.labels_loss(&mut self.tape, &self.vars, images, labels, mode)
+    }
+
+    /// Embeddings of `count` images, row by row, in eval mode. `write(i, image)` writes image i, (C, H, W); all
+    /// threads call it.
+    ///
+    /// # Errors
+    /// When the layers do not fit together.
+    pub fn embed(&mut self, count: usize, write: impl Fn(usize, &mut [E]) + Sync) -> Result<Tensor<E>> {
+        let [c, h, w] = self.architecture.input;
+        let width = self.architecture.embedding_len()?;
+        let mut embeddings = Vec::with_capacity(count * width);
+        let batch = batch(&self.architecture)?;
+        for start in (0..count).step_by(batch) {
+            self.forget();
+            let n = batch.min(count - start);
+            // Blank images are added to a few: from so many on, how many there are changes no number.
+            let rows = n.max(batch.min(MANY_IMAGES));
+            let images = self.tape.constant_with([rows, c, h, w], |values| {
+                let (images, blank) = values.split_at_mut(n * c * h * w);
+                blank.fill(E::ZERO);
+                let images = images.par_chunks_mut(c * h * w).enumerate();
+                images.for_each(|(i, image)| write(start + i, image));
+            });
+            self.tape.set_forward_only(true);
+            let encoded = self.architecture.encode(&mut self.tape, &self.vars, images, Mode::Eval);
+            self.tape.set_forward_only(false);
+            let encoded = encoded?;
+            let rows = &self.tape.value(encoded).values()[..n * width];
+            embeddings.extend_from_slice(self.finite("an embedding", rows)?);
+        }
+        self.forget();
+        Tensor::new([count, width], embeddings)
+    }
+
+    /// The numbers of an answer on the tape, none of which may be a NaN or an infinity.
+    fn finite<'a>(&self, what: &str, answer: &'a [E]) -> Result<&'a [E]> {
+        let Some(value) = answer.iter().find(|value| !value.is_finite()) else { return Ok(answer) };
+        let op = self.tape.first_fault(self.mark).and_then(|var| self.tape.op_name(var));
+        let place = op.map_or(String::new(), |op| format!(", which began in {op}"));
+        let message =
+            format!("gives {what} of {value}{place}, expected finite numbers: its weights are broken");
+        Err(Error::input("the model", message))
+    }
+
+    /// The distances of pairs of rows of `embeddings`, in eval mode, through the head if there is one.
+    ///
+    /// # Errors
+    /// When the embeddings are not this model's.
+    pub fn distances(&mut self, embeddings: &Tensor<E>, pairs: &[(usize, usize)]) -> Result<Vec<E>> {
+        let width = embeddings.dims()[1];
+        let mut distances = Vec::with_capacity(pairs.len());
+        for pairs in pairs.chunks(4096) {
+            self.forget();
+            let mut side = |of: fn(&(usize, usize)) -> usize| {
+                self.tape.constant_with([pairs.len(), width], |values| {
+                    for (row, pair) in values.chunks_mut(width).zip(pairs) {
+                        row.copy_from_slice(&embeddings.values()[of(pair) * width..][..width]);
+                    }
+                })
+            };
+            let sides = [side(|pair| pair.0), side(|pair| pair.1)];
+            let distance = self.architecture.distance(&mut self.tape, &self.vars, sides, Mode::Eval)?;
+            distances.extend_from_slice(self.finite("a distance", self.tape.value(distance).values())?);
+        }
+        self.forget();
+        Ok(distances)
+    }
+}

@@ -1,0 +1,230 @@
+//! Where an op has a kink its gradient is a convention. Each is documented with the op and held here by value.
+
+use twinglyph_engine::ops::{
+    AvgPool2d, BatchNorm, ContrastiveLoss, EuclideanDistance, L2Normalise, MaxPool2d, MinedTripletLoss,
+    Mining, MultiSimilarityLoss, PairwiseSquaredDistance, Relu, Sqrt, SupervisedContrastiveLoss, TripletLoss,
+};
+use twinglyph_engine::tape::Op;
+use twinglyph_engine::{Element, Tape, Tensor, Var};
+
+/// The output, and the gradients for a cotangent of ones.
+fn run<E: Element>(op: impl Op<E> + 'static, inputs: &[Tensor<E>]) -> (Vec<E>, Vec<Vec<E>>) {
+    let mut tape = Tape::new();
+    let vars: Vec<Var> = inputs.iter().map(|x| tape.parameter(x.clone())).collect();
+    let y = tape.apply(op, &vars).unwrap();
+    let ones = Tensor::from_fn(tape.value(y).shape().clone(), |_| E::ONE);
+    tape.backward_from(y, &ones).unwrap();
+    let grads = vars.iter().map(|x| tape.grad(*x).unwrap().values().to_vec()).collect();
+    (tape.value(y).values().to_vec(), grads)
+}
+
+fn tensor<E: Element>(shape: &[usize], values: &[f64]) -> Tensor<E> {
+    Tensor::new(shape, values.iter().map(|v| E::from_f64(*v)).collect()).unwrap()
+}
+
+/// Runs a test in f32 and in f64.
+macro_rules! in_both {
+    ($($name:ident: $test:ident;)*) => {$(
+        #[test]
+        fn $name() {
+            $test::<f32>();
+            $test::<f64>();
+        }
+    )*};
+}
+
+in_both! {
+    the_gradient_of_relu_at_zero_is_zero: relu;
+    the_gradient_of_sqrt_at_zero_is_zero: sqrt;
+    equal_embeddings_are_at_the_floor_with_gradient_zero: distance_at_the_floor;
+    just_above_the_floor_the_distance_pulls_with_slope_one: distance_above_the_floor;
+    at_the_margin_the_contrastive_loss_is_smooth_and_flat: contrastive_at_the_margin;
+    at_distance_zero_the_contrastive_loss_pushes_with_twice_the_margin: contrastive_at_zero;
+    at_its_hinge_the_triplet_loss_has_gradient_zero: triplet_at_the_hinge;
+    collapsed_embeddings_have_triplet_loss_margin_and_gradient_zero: triplet_collapsed;
+    at_its_hinge_a_mined_triplet_has_gradient_zero: mined_at_the_hinge;
+    a_row_of_zeros_stays_and_its_gradient_is_that_of_the_floor: normalise_at_zero;
+    of_equals_in_a_max_pooling_window_the_first_wins: max_pooling_ties;
+    a_constant_channel_leaves_batch_norm_finite: batch_norm_of_a_constant;
+    a_window_of_one_is_the_identity: pooling_by_one;
+    nan_is_not_hidden_by_a_kink: nan_stays;
+}
+
+/// Size of the cases of relu: more than a vector and a rest, so that both loops are seen.
+const LEN: usize = 37;
+
+fn relu<E: Element>() {
+    for zero in [0.0, -0.0] {
+        let (y, dx) = run::<E>(Relu, &[tensor(&[LEN], &[zero; LEN])]);
+        assert!(y.iter().all(|y| *y == E::ZERO));
+        assert_eq!(dx[0], [E::ZERO; LEN]);
+    }
+    // The smallest number above 0 passes all of dy.
+    let x = if E::NAME == "f32" { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
+    let (_, dx) = run::<E>(Relu, &[tensor(&[2], &[x, -x])]);
+    assert_eq!(dx[0], [E::ONE, E::ZERO]);
+}
+
+fn sqrt<E: Element>() {
+    let (y, dx) = run::<E>(Sqrt, &[tensor(&[3], &[0.0, 0.25, -0.0])]);
+    assert_eq!(y[1], E::from_f64(0.5));
+    assert_eq!(dx[0], [E::ZERO, E::ONE, E::ZERO]);
+    // Below 0 the root is no number, and its gradient is 0.
+    let (y, dx) = run::<E>(Sqrt, &[tensor(&[1], &[-1.0])]);
+    assert!(!y[0].is_finite());
+    assert_eq!(dx[0], [E::ZERO]);
+}
+
+fn distance_at_the_floor<E: Element>() {
+    let op = EuclideanDistance::default();
+    let least = E::from_f64(1e-7).sqrt();
+    // Equal; squared distance 1e-8, below the floor; 1, above it.
+    let a = tensor(&[3, 2], &[0.3, -0.7, 1e-4, 0.0, 1.0, 0.0]);
+    let b = tensor(&[3, 2], &[0.3, -0.7, 0.0, 0.0, 0.0, 0.0]);
+    let (d, grads) = run::<E>(op, &[a, b]);
+    assert_eq!(d, [least, least, E::ONE]);
+    assert_eq!(grads[0], [0.0, 0.0, 0.0, 0.0, 1.0, 0.0].map(E::from_f64));
+    assert_eq!(grads[1], [0.0, 0.0, 0.0, 0.0, -1.0, 0.0].map(E::from_f64));
+    // On the floor exactly.
+    let op = EuclideanDistance { floor: 0.25 };
+    let (d, grads) = run::<E>(op, &[tensor(&[1, 1], &[0.5]), tensor(&[1, 1], &[0.0])]);
+    assert_eq!((d[0], grads[0][0], grads[1][0]), (E::from_f64(0.5), E::ZERO, E::ZERO));
+    // And with no floor at all, at distance 0: still finite.
+    let op = EuclideanDistance { floor: 0.0 };
+    let (d, grads) = run::<E>(op, &[tensor(&[1, 1], &[0.5]), tensor(&[1, 1], &[0.5])]);
+    assert_eq!((d[0], grads[0][0], grads[1][0]), (E::ZERO, E::ZERO, E::ZERO));
+}
+
+fn distance_above_the_floor<E: Element>() {
+    let op = EuclideanDistance { floor: 0.25 };
+    let (d, grads) = run::<E>(op, &[tensor(&[1, 1], &[0.0]), tensor(&[1, 1], &[0.5625])]);
+    assert_eq!((d[0], grads[0][0], grads[1][0]), (E::from_f64(0.5625), -E::ONE, E::ONE));
+}
+
+fn contrastive_at_the_margin<E: Element>() {
+    let op = ContrastiveLoss { margin: 1.5 };
+    // D = margin, of two alphabets: no loss, no gradient. dY = D^2 - 0.
+    let (loss, grads) = run::<E>(op, &[tensor(&[1, 1], &[1.5]), tensor(&[1, 1], &[0.0])]);
+    assert_eq!((loss[0], grads[0][0], grads[1][0]), (E::ZERO, E::ZERO, E::from_f64(2.25)));
+    // Beyond it likewise.
+    let (loss, grads) = run::<E>(op, &[tensor(&[1, 1], &[9.0]), tensor(&[1, 1], &[0.0])]);
+    assert_eq!((loss[0], grads[0][0]), (E::ZERO, E::ZERO));
+}
+
+fn contrastive_at_zero<E: Element>() {
+    let op = ContrastiveLoss { margin: 1.5 };
+    // Of one alphabet: at rest. Of two: margin^2, slope -2 margin. The mean over the two pairs halves both.
+    let (loss, grads) = run::<E>(op, &[tensor(&[2, 1], &[0.0, 0.0]), tensor(&[2, 1], &[1.0, 0.0])]);
+    assert_eq!(loss[0], E::from_f64(2.25 / 2.0));
+    assert_eq!(grads[0], [0.0, -1.5].map(E::from_f64));
+}
+
+fn triplet_at_the_hinge<E: Element>() {
+    // h = 0.5^2 - 1^2 + 0.75 = 0.
+    let op = TripletLoss { margin: 0.75 };
+    let inputs = [0.0, 0.5, 1.0].map(|x| tensor::<E>(&[1, 1], &[x]));
+    let (loss, grads) = run(op, &inputs);
+    assert_eq!(loss[0], E::ZERO);
+    assert_eq!(grads, vec![vec![E::ZERO]; 3]);
+}
+
+fn triplet_collapsed<E: Element>() {
+    let op = TripletLoss { margin: 0.5 };
+    let point = tensor::<E>(&[3, 2], &[0.3, -0.4, 0.3, -0.4, 0.3, -0.4]);
+    let (loss, grads) = run(op, &[point.clone(), point.clone(), point]);
+    assert_eq!(loss[0], E::from_f64(0.5));
+    assert_eq!(grads, vec![vec![E::ZERO; 6]; 3]);
+}
+
+fn mined_at_the_hinge<E: Element>() {
+    // h = 0.25 - 1 + 0.75 = 0 for either anchor that has a positive.
+    let d = tensor::<E>(&[3, 3], &[0.0, 0.25, 1.0, 0.25, 0.0, 1.0, 1.0, 1.0, 0.0]);
+    for mining in [Mining::Random, Mining::SemiHard, Mining::BatchHard] {
+        let op = MinedTripletLoss { margin: 0.75, mining, seed: 0, labels: vec![0, 0, 1] };
+        let (loss, grads) = run(op, std::slice::from_ref(&d));
+        assert_eq!((loss[0], &grads[0][..]), (E::ZERO, &[E::ZERO; 9][..]));
+    }
+}
+
+fn normalise_at_zero<E: Element>() {
+    // Nothing; 3-4-5; so short that the floor holds: 1e-7 / 1e-6.
+    let (y, grads) = run(L2Normalise, &[tensor::<E>(&[3, 2], &[0.0, 0.0, 3.0, 4.0, 1e-7, 0.0])]);
+    let close = |a: &[E], b: [f64; 6]| {
+        a.iter().zip(b).all(|(a, b)| (a.to_f64() - b).abs() <= 1e-6 * b.abs().max(1.0))
+    };
+    assert!(close(&y, [0.0, 0.0, 0.6, 0.8, 0.1, 0.0]), "{y:?}");
+    // (1 - 0.6 * 1.4) / 5 and (1 - 0.8 * 1.4) / 5.
+    assert!(close(&grads[0], [1e6, 1e6, 0.032, -0.024, 1e6, 1e6]), "{grads:?}");
+}
+
+fn max_pooling_ties<E: Element>() {
+    let op = MaxPool2d { window: (2, 2), stride: (2, 2) };
+    // A window of equals; a tie in the second row; a tie between rows; one winner.
+    let x = [
+        [3.0, 3.0, /**/ 1.0, 2.0, /**/ 0.0, 5.0, /**/ -1.0, -2.0],
+        [3.0, 3.0, /**/ 4.0, 4.0, /**/ 5.0, 1.0, /**/ -3.0, -0.5],
+    ];
+    let (y, grads) = run::<E>(op, &[tensor(&[1, 1, 2, 8], x.as_flattened())]);
+    assert_eq!(y, [3.0, 4.0, 5.0, -0.5].map(E::from_f64));
+    let first = [
+        [1.0, 0.0, /**/ 0.0, 0.0, /**/ 0.0, 1.0, /**/ 0.0, 0.0],
+        [0.0, 0.0, /**/ 1.0, 0.0, /**/ 0.0, 0.0, /**/ 0.0, 1.0],
+    ];
+    assert_eq!(grads[0], first.as_flattened().iter().map(|g| E::from_f64(*g)).collect::<Vec<E>>());
+    // Zeros, as a ReLU leaves them: the first of each window, at every width around the vectors'.
+    for width in 2..40 {
+        let (_, grads) = run::<E>(op, &[Tensor::zeros([1, 1, 2, width])]);
+        let expected = |k: usize| if k < width / 2 * 2 && k.is_multiple_of(2) { E::ONE } else { E::ZERO };
+        assert_eq!(grads[0], (0..2 * width).map(expected).collect::<Vec<E>>());
+    }
+}
+
+fn batch_norm_of_a_constant<E: Element>() {
+    let inputs = [
+        tensor::<E>(&[3, 2], &[0.5, 1.0, 0.5, 2.0, 0.5, 3.0]),
+        tensor(&[2], &[2.0, 2.0]),
+        tensor(&[2], &[0.25, 0.0]),
+    ];
+    let (y, grads) = run(BatchNorm { eps: 1e-3 }, &inputs);
+    assert_eq!([y[0], y[2], y[4]], [E::from_f64(0.25); 3]);
+    assert!(y.iter().chain(grads.iter().flatten()).all(|v| v.is_finite()));
+    // A batch of one: every channel is constant.
+    let one = [tensor::<E>(&[1, 2], &[5.0, -3.0]), tensor(&[2], &[2.0, 2.0]), tensor(&[2], &[0.25, 0.5])];
+    let (y, grads) = run(BatchNorm { eps: 1e-3 }, &one);
+    assert_eq!(y, [0.25, 0.5].map(E::from_f64));
+    assert_eq!(grads[0], [E::ZERO; 2]);
+}
+
+fn pooling_by_one<E: Element>() {
+    let x = tensor::<E>(&[1, 1, 2, 3], &[1.0, 1.0, -1.0, 0.0, -0.0, 2.0]);
+    let (y, grads) = run(MaxPool2d { window: (1, 1), stride: (1, 1) }, std::slice::from_ref(&x));
+    assert_eq!((y, grads), (x.values().to_vec(), vec![vec![E::ONE; 6]]));
+    let (y, grads) = run(AvgPool2d { window: (1, 1), stride: (1, 1) }, std::slice::from_ref(&x));
+    assert_eq!((y, grads), (x.values().to_vec(), vec![vec![E::ONE; 6]]));
+}
+
+/// A training that has gone wrong must show it: a NaN goes through every kink's forward pass.
+fn nan_stays<E: Element>() {
+    let nan = tensor::<E>(&[1, 1], &[f64::NAN]);
+    let one = tensor::<E>(&[1, 1], &[1.0]);
+    let images = tensor::<E>(&[1, 1, 2, 2], &[1.0, f64::NAN, 3.0, 2.0]);
+    let is_nan = |y: Vec<E>| y[0].to_f64().is_nan();
+    assert!(is_nan(run(Relu, std::slice::from_ref(&nan)).0));
+    assert!(is_nan(run(EuclideanDistance::default(), &[nan.clone(), one.clone()]).0));
+    assert!(is_nan(run(ContrastiveLoss { margin: 1.0 }, &[nan.clone(), one.clone()]).0));
+    assert!(is_nan(run(ContrastiveLoss { margin: 1.0 }, &[nan.clone(), Tensor::zeros([1, 1])]).0));
+    assert!(is_nan(run(TripletLoss { margin: 1.0 }, &[one.clone(), nan.clone(), one]).0));
+    assert!(is_nan(run(MaxPool2d { window: (2, 2), stride: (2, 2) }, &[images]).0));
+    assert!(is_nan(run(L2Normalise, std::slice::from_ref(&nan)).0));
+    assert!(is_nan(run(PairwiseSquaredDistance, &[nan]).0));
+    // One embedding of NaN, so a row and a column of them.
+    let d = tensor::<E>(&[3, 3], &[0.0, f64::NAN, 1.0, f64::NAN, f64::NAN, f64::NAN, 1.0, f64::NAN, 0.0]);
+    let d = std::slice::from_ref(&d);
+    let labels = || vec![0, 0, 1];
+    assert!(is_nan(run(SupervisedContrastiveLoss { temperature: 0.1, labels: labels() }, d).0));
+    let (alpha, beta, base) = (2.0, 50.0, 0.5);
+    assert!(is_nan(run(MultiSimilarityLoss { alpha, beta, base, labels: labels() }, d).0));
+    for mining in [Mining::Random, Mining::SemiHard, Mining::BatchHard] {
+        assert!(is_nan(run(MinedTripletLoss { margin: 0.2, mining, seed: 0, labels: labels() }, d).0));
+    }
+}
