@@ -42,12 +42,12 @@
 //! let recipe = Recipe::parse("mine", text, &[])?;
 //! let set = synthetic::generate(&synthetic::Spec { alphabets: 12, characters: 8, drawers: 4, seed: 1 })?;
 //! let split = Split::by_alphabet(&set, &[], recipe.seed)?;
-//! let mut trained = train(&recipe, Model::new(recipe.architecture(), recipe.seed)?, &set, &split, &mut ())?;
+//! let trained = train(&recipe, Model::new(recipe.architecture(), recipe.seed)?, &set, &split, &mut ())?;
 //! assert!(trained.history[1].loss < trained.history[0].loss);
 //!
 //! let (label, pairs) = (Label::Alphabet, 2000);
 //! let protocol = Protocol { set: &set, split: &split, unseen: None, label, pairs, glyphs: 1, seed: 1 };
-//! let evaluation = evaluate_sets(&mut trained.model, trained.rule, &protocol)?;
+//! let evaluation = evaluate_sets(&trained.model, trained.rule, &protocol)?;
 //! println!("{evaluation}"); // balanced accuracy, AUC, confusion: of alphabets trained on, held out, both
 //! assert!(evaluation.sets[0].balanced_accuracy > 0.6);
 //! # Ok(())

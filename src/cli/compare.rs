@@ -161,7 +161,7 @@ fn compare(run: &mut TrainedRun, pairs: &[[PathBuf; 2]]) -> Result<Vec<Verdict>>
             continue;
         }
         let glyphs = read_all(path)?;
-        let embeddings = embed(&mut run.model, GLYPH_SIZE, glyphs.len(), |i| &glyphs[i])?;
+        let embeddings = embed(&run.model, GLYPH_SIZE, glyphs.len(), |i| &glyphs[i])?;
         let width = embeddings.dims()[1];
         let normalised = run.model.architecture().normalises();
         match glyphs.len() {

@@ -31,10 +31,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
-    let mut run = TrainedRun::load(&arguments.run)?;
+    let run = TrainedRun::load(&arguments.run)?;
     let set = run.dataset(&arguments.data, arguments.quiet)?;
     let progress = Progress::new(arguments.quiet, "encoding", set.glyphs().len() as u64);
-    let embeddings = embed_all(&mut run.model, &set, |done| progress.reach(done as u64))?;
+    let embeddings = embed_all(&run.model, &set, |done| progress.reach(done as u64))?;
     drop(progress);
     let glyphs = set.glyphs();
     let n = vec![glyphs.len()];

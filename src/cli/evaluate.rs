@@ -35,7 +35,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
     let of = &arguments.of;
-    let mut run = TrainedRun::load(&of.run)?;
+    let run = TrainedRun::load(&of.run)?;
     let Measured { set, split, unseen } = of.load(&run)?;
     let protocol = Protocol {
         set: &set,
@@ -46,7 +46,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         glyphs: arguments.glyphs as usize,
         seed: arguments.seed,
     };
-    let evaluation = evaluate_sets(&mut run.model, run.rule, &protocol)?;
+    let evaluation = evaluate_sets(&run.model, run.rule, &protocol)?;
     if evaluation.glyphs > 1 && evaluation.origin == Origin::Stored {
         note(
             "the model has no held-out alphabets: the threshold is the stored one, chosen for single glyphs",

@@ -38,12 +38,12 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
     check_picture(arguments.picture.as_deref())?;
-    let mut run = TrainedRun::load(&arguments.run)?;
+    let run = TrainedRun::load(&arguments.run)?;
     let glyph = read(&arguments.glyph)?;
     let set = run.dataset(&arguments.data, arguments.quiet)?;
     let progress = Progress::new(arguments.quiet, "encoding", set.glyphs().len() as u64);
     let reach = |done| progress.reach(done as u64);
-    let found = nearest(&mut run.model, &set, &glyph, arguments.k as usize, reach)?;
+    let found = nearest(&run.model, &set, &glyph, arguments.k as usize, reach)?;
     drop(progress);
     if let Some(path) = &arguments.picture {
         contact_sheet(&set, &glyph, &found).save(path)?;

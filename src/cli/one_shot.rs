@@ -35,9 +35,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
     check_picture(arguments.picture.as_deref())?;
-    let mut run = TrainedRun::load(&arguments.run)?;
+    let run = TrainedRun::load(&arguments.run)?;
     let runs = one_shot::load(&arguments.runs, &LoadOptions::default())?;
-    let result = evaluate_one_shot(&mut run.model, &runs)?;
+    let result = evaluate_one_shot(&run.model, &runs)?;
     if let Some(path) = &arguments.picture {
         draw(path, &runs, &result)?;
     }

@@ -23,7 +23,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(Arguments { of }: Arguments) -> Result<()> {
     let directory = RunDirectory::begun(&of.run)?;
-    let mut run = TrainedRun::load(directory.path())?;
+    let run = TrainedRun::load(directory.path())?;
     let Measured { set, split, unseen } = of.load(&run)?;
     if !directory.is_finished() && !of.quiet {
         note(format_args!(
@@ -40,6 +40,6 @@ pub(super) fn run(Arguments { of }: Arguments) -> Result<()> {
         glyphs: 1,
         seed: run.config.seed,
     };
-    write_report(&directory, &run.config, &mut run.model, run.rule, &protocol)?;
+    write_report(&directory, &run.config, &run.model, run.rule, &protocol)?;
     print(directory.path().join(REPORT).display())
 }

@@ -234,7 +234,7 @@ impl Run<'_> {
         }
         progress.finish();
         interrupt::saved();
-        let mut trained = training.finish()?;
+        let trained = training.finish()?;
         let protocol = Protocol {
             set,
             split,
@@ -244,10 +244,9 @@ impl Run<'_> {
             glyphs: 1,
             seed: recipe.seed,
         };
-        let evaluation = write_report(directory, recipe, &mut trained.model, trained.rule, &protocol)?;
+        let evaluation = write_report(directory, recipe, &trained.model, trained.rule, &protocol)?;
         let (rule, seed) = (trained.rule, recipe.seed);
-        let set_rules =
-            choose_set_rules(&mut trained.model, set, &split.held_out, recipe.label, (rule, seed))?;
+        let set_rules = choose_set_rules(&trained.model, set, &split.held_out, recipe.label, (rule, seed))?;
         let values = trained.model.values();
         let file = model_file(&trained.model, &values, recipe, (rule, set_rules), split.names(set));
         file.save(&directory.final_model_path())?;

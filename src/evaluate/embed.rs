@@ -27,7 +27,7 @@ const SEED: u64 = 0x76_6965_7773;
 /// # Errors
 /// When the layers do not fit together.
 pub fn embed<'a>(
-    model: &mut Model<f32>,
+    model: &Model<f32>,
     size: (usize, usize),
     count: usize,
     glyph: impl Fn(usize) -> &'a Pixels + Sync,
@@ -55,7 +55,7 @@ pub fn embed<'a>(
 /// # Errors
 /// When the layers do not fit together.
 pub fn embed_plain<'a>(
-    model: &mut Model<f32>,
+    model: &Model<f32>,
     size: (usize, usize),
     count: usize,
     glyph: impl Fn(usize) -> &'a Pixels + Sync,

@@ -20,7 +20,7 @@ impl Encoded {
     /// # Errors
     /// When the glyphs are not of the model's size.
     pub(super) fn new(
-        model: &mut Model<f32>,
+        model: &Model<f32>,
         set: &Dataset,
         glyphs: impl IntoIterator<Item = usize>,
     ) -> Result<Encoded> {
@@ -47,7 +47,7 @@ impl Encoded {
     /// When the embeddings are not this model's.
     pub(super) fn distances(
         &self,
-        model: &mut Model<f32>,
+        model: &Model<f32>,
         pairs: impl Iterator<Item = (usize, usize)>,
     ) -> Result<Vec<f32>> {
         let rows: Vec<_> = pairs.map(|(left, right)| (self.row(left), self.row(right))).collect();

@@ -80,7 +80,7 @@ impl SetSampler {
     /// When the embeddings are not this model's.
     pub(super) fn score(
         &mut self,
-        model: &mut Model<f32>,
+        model: &Model<f32>,
         encoded: &Encoded,
         n: usize,
         rng: &mut ChaCha8Rng,

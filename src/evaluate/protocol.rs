@@ -48,7 +48,7 @@ const CHOICE: u64 = 0x6368_6f69_6365;
 ///
 /// # Errors
 /// When a set has too few glyphs for pairs.
-pub fn evaluate_sets(model: &mut Model<f32>, rule: Rule, protocol: &Protocol<'_>) -> Result<Evaluation> {
+pub fn evaluate_sets(model: &Model<f32>, rule: Rule, protocol: &Protocol<'_>) -> Result<Evaluation> {
     examine(model, rule, protocol, &mut |_| ())
 }
 
@@ -71,7 +71,7 @@ pub struct Measured<'a> {
 /// # Errors
 /// As [`evaluate_sets`].
 pub fn examine(
-    model: &mut Model<f32>,
+    model: &Model<f32>,
     rule: Rule,
     protocol: &Protocol<'_>,
     visit: &mut dyn FnMut(Measured<'_>),
@@ -140,7 +140,7 @@ const KEPT: [usize; 4] = [2, 5, 10, 20];
 /// # Errors
 /// When the glyphs are not of the model's size.
 pub fn choose_set_rules(
-    model: &mut Model<f32>,
+    model: &Model<f32>,
     set: &Dataset,
     held_out: &[usize],
     label: Label,
@@ -211,7 +211,7 @@ impl Drawing<'_> {
     }
 
     /// The pairs' distances.
-    fn score(self, model: &mut Model<f32>, set: &Dataset, encoded: &Encoded) -> Result<Vec<ScoredPair>> {
+    fn score(self, model: &Model<f32>, set: &Dataset, encoded: &Encoded) -> Result<Vec<ScoredPair>> {
         let mut rng = self.rng();
         match self.sampler {
             Sampler::Glyphs(sampler) => score(model, set, encoded, &sampler.batch(self.pairs, &mut rng)),
@@ -228,17 +228,12 @@ fn glyphs_of(pairs: &[Pair]) -> impl Iterator<Item = usize> {
 ///
 /// # Errors
 /// When the layers do not fit together.
-pub fn score_glyphs(model: &mut Model<f32>, set: &Dataset, pairs: &[Pair]) -> Result<Vec<ScoredPair>> {
+pub fn score_glyphs(model: &Model<f32>, set: &Dataset, pairs: &[Pair]) -> Result<Vec<ScoredPair>> {
     let encoded = Encoded::new(model, set, glyphs_of(pairs))?;
     score(model, set, &encoded, pairs)
 }
 
-fn score(
-    model: &mut Model<f32>,
-    set: &Dataset,
-    encoded: &Encoded,
-    pairs: &[Pair],
-) -> Result<Vec<ScoredPair>> {
+fn score(model: &Model<f32>, set: &Dataset, encoded: &Encoded, pairs: &[Pair]) -> Result<Vec<ScoredPair>> {
     let distances = encoded.distances(model, pairs.iter().map(|pair| (pair.left, pair.right)))?;
     let alphabet = |glyph: usize| set.glyphs()[glyph].alphabet;
     let scored = pairs.iter().zip(distances).map(|(pair, distance)| ScoredPair {
@@ -254,7 +249,7 @@ fn score(
 ///
 /// # Errors
 /// When the glyphs are not of the model's size.
-pub fn evaluate_one_shot(model: &mut Model<f32>, runs: &[OneShotRun]) -> Result<OneShotResult> {
+pub fn evaluate_one_shot(model: &Model<f32>, runs: &[OneShotRun]) -> Result<OneShotResult> {
     let mut shares = Vec::with_capacity(runs.len());
     let mut errors = Vec::new();
     for run in runs {

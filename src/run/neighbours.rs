@@ -39,7 +39,7 @@ const CHUNK: usize = 512;
 ///
 /// # Errors
 /// When the glyphs are not of the model's size.
-pub fn embed_all(model: &mut Model<f32>, set: &Dataset, mut done: impl FnMut(usize)) -> Result<Tensor<f32>> {
+pub fn embed_all(model: &Model<f32>, set: &Dataset, mut done: impl FnMut(usize)) -> Result<Tensor<f32>> {
     let count = set.glyphs().len();
     let mut values = Vec::new();
     for start in (0..count).step_by(CHUNK) {
@@ -57,7 +57,7 @@ pub fn embed_all(model: &mut Model<f32>, set: &Dataset, mut done: impl FnMut(usi
 /// # Errors
 /// When the glyphs are not of the model's size.
 pub fn nearest(
-    model: &mut Model<f32>,
+    model: &Model<f32>,
     set: &Dataset,
     glyph: &Pixels,
     k: usize,

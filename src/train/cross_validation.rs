@@ -69,9 +69,9 @@ pub fn cross_validate(
         let names: Vec<String> = part.iter().map(|&a| set.alphabets()[a].name.clone()).collect();
         observer.fold(i + 1, &names);
         let model = Model::new(recipe.architecture(), recipe.seed)?;
-        let mut trained = train(recipe, model, set, &split, &mut Inner(observer))?;
+        let trained = train(recipe, model, set, &split, &mut Inner(observer))?;
         let drawn = PairSampler::new(set, &part, recipe.label)?.batch(pairs, &mut rng(recipe.seed, PAIRS));
-        let scored = score_glyphs(&mut trained.model, set, &drawn)?;
+        let scored = score_glyphs(&trained.model, set, &drawn)?;
         let figures = Figures::of(&scored, trained.rule.threshold);
         for (&alphabet, name) in part.iter().zip(&names) {
             let figures = Figures::of_alphabet(&scored, alphabet, trained.rule.threshold);

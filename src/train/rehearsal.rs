@@ -30,7 +30,7 @@ pub fn training(
     pairs: usize,
     mut around: Around,
 ) -> Step {
-    let mut adam = Adam::new(&model, AdamSettings { learning_rate, ..Default::default() });
+    let mut adam = Adam::new(AdamSettings { learning_rate, ..Default::default() });
     let architecture = model.architecture().clone();
     let [c, h, w] = architecture.input;
     let form = architecture.objective.form();
@@ -61,13 +61,16 @@ pub fn training(
             _ => unreachable!("one to three towers"),
         };
         model.tape_mut().backward(loss)?;
-        around("adam", &mut || adam.step(&mut model));
+        let vars = model.trainable();
+        let mut moved = Ok(());
+        around("adam", &mut || moved = adam.step(model.tape_mut(), &vars));
+        moved?;
         Ok(model.tape().value(loss).values()[0])
     })
 }
 
 /// Encoding of `count` images as evaluation does it. It returns the first number of the first embedding.
-pub fn encoding(mut model: Model<f32>, seed: u64, count: usize) -> Step {
+pub fn encoding(model: Model<f32>, seed: u64, count: usize) -> Step {
     let [c, h, w] = model.architecture().input;
     let images = random_images(&[count, c, h, w], seed);
     Box::new(move || {

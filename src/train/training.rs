@@ -78,8 +78,8 @@ impl<'a> Training<'a> {
             sampler: Sampler::new(recipe, set, &split.training)?,
             validation: Validation::new(recipe, set, &split.held_out)?,
             images: Images::new(recipe, set, model.architecture().input),
-            adam: Adam::new(&model, settings),
-            average: (recipe.ema > 0.0).then(|| Average::new(&model, recipe.ema)),
+            adam: Adam::new(settings),
+            average: (recipe.ema > 0.0).then(|| Average::new(recipe.ema, model.values())),
             monitor: Monitor::new(recipe)?,
             rng: rng(recipe.seed, BATCHES),
             epoch: 0,
@@ -149,7 +149,8 @@ impl<'a> Training<'a> {
             return Err(self.diverged(&format!("numbers stopped being finite {place}")));
         }
         let loss = self.model.tape().value(loss).values()[0];
-        self.adam.step(&mut self.model);
+        let vars = self.model.trainable();
+        self.adam.step(self.model.tape_mut(), &vars)?;
         if let Some(parameter) = self.model.broken_parameter() {
             let name = &parameter.name;
             return Err(
@@ -157,7 +158,7 @@ impl<'a> Training<'a> {
             );
         }
         if let Some(average) = &mut self.average {
-            average.update(&self.model);
+            average.update(self.model.tape(), self.model.parameters().map(|(_, var)| var));
         }
         self.step += 1;
         Ok(loss)
@@ -179,7 +180,7 @@ impl<'a> Training<'a> {
             self.model.set_values(average.values().to_vec());
             own
         });
-        let val = self.validation.measure(&mut self.model, self.set, false);
+        let val = self.validation.measure(&self.model, self.set, false);
         let val = val.map_err(|error| diverged(format!("epoch {epoch}, its end"), &error.to_string()))?;
         if !val.loss.is_finite() {
             let why = format!("the loss on the held-out alphabets is {}", val.loss);
@@ -230,7 +231,7 @@ impl<'a> Training<'a> {
         if self.model.architecture().views > 1 {
             // Epochs are compared by single views.
             let Measured { threshold, calibration, .. } =
-                self.validation.measure(&mut self.model, self.set, true)?;
+                self.validation.measure(&self.model, self.set, true)?;
             rule = Rule { threshold, calibration };
         }
         Ok(Trained { model: self.model, rule, kept: best.epoch as u32, history: self.history })
@@ -269,9 +270,14 @@ impl Training<'_> {
         self.put_tensors(&mut all, "model", &self.model.values());
         let (steps, means) = self.adam.state();
         all.put("adam", vec![steps as u64]);
-        for ((parameter, _), [mean, square]) in self.model.parameters().zip(means) {
-            all.put(format!("adam.mean.{}", parameter.name), mean.clone());
-            all.put(format!("adam.square.{}", parameter.name), square.clone());
+        // Empty for what is not trained, and for all before the first step.
+        let mut means = means.iter();
+        for (parameter, _) in self.model.parameters() {
+            let means = if parameter.source.is_trainable() { means.next() } else { None };
+            for (i, kind) in ["mean", "square"].into_iter().enumerate() {
+                let numbers = means.map_or(Vec::new(), |means| means[i].clone());
+                all.put(format!("adam.{kind}.{}", parameter.name), numbers);
+            }
         }
         if let Some(average) = &self.average {
             self.put_tensors(&mut all, "average", average.values());
@@ -350,21 +356,26 @@ impl Training<'_> {
     }
 
     fn restore_adam(&mut self, from: &Checkpoint) -> Result<()> {
+        let steps = steps(from, "adam")?;
         let mut means = Vec::new();
-        for (i, (parameter, _)) in self.model.parameters().enumerate() {
-            let expected = self.adam.state().1[i][0].len();
+        for (parameter, _) in self.model.parameters() {
+            let trained = parameter.source.is_trainable();
+            let expected = if trained { parameter.shape.len() } else { 0 };
             let of = |kind: &str| {
                 let name = format!("adam.{kind}.{}", parameter.name);
                 let list: &[f32] = from.list(&name)?;
-                if list.len() != expected {
+                if list.len() != expected && !(steps == 0 && list.is_empty()) {
                     let message = format!("holds {} numbers, expected {expected}", list.len());
                     return Err(Error::input(name, message));
                 }
                 Ok(list.to_vec())
             };
-            means.push([of("mean")?, of("square")?]);
+            let both = [of("mean")?, of("square")?];
+            if trained {
+                means.push(both);
+            }
         }
-        self.adam.set_state(steps(from, "adam")?, means);
+        self.adam.set_state(steps, if steps == 0 { Vec::new() } else { means });
         Ok(())
     }
 

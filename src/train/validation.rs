@@ -68,12 +68,7 @@ impl Validation {
     }
 
     /// Measures the glyphs as they are, or `with_views`, as the model will be used: several times the work.
-    pub(super) fn measure(
-        &self,
-        model: &mut Model<f32>,
-        set: &Dataset,
-        with_views: bool,
-    ) -> Result<Measured> {
+    pub(super) fn measure(&self, model: &Model<f32>, set: &Dataset, with_views: bool) -> Result<Measured> {
         let (count, glyph) = (self.glyphs.len(), |i: usize| &set.glyphs()[self.glyphs[i]].pixels);
         let embeddings = if with_views {
             embed(model, set.size(), count, glyph)?
@@ -102,7 +97,7 @@ impl Validation {
     /// The loss of the model's form; of batches, their mean.
     fn loss(
         &self,
-        model: &mut Model<f32>,
+        model: &Model<f32>,
         embeddings: &Tensor<f32>,
         distances: &[f32],
         same: &[bool],
@@ -116,7 +111,7 @@ impl Validation {
                 }
             })
         };
-        let tape = model.tape_mut();
+        let tape = &mut Tape::new();
         let loss = match objective.form() {
             Form::Pairs => {
                 let column = [distances.len(), 1];
@@ -136,8 +131,7 @@ impl Validation {
             Form::Labels => {
                 let mut sum = 0.0;
                 for drawn in &self.batches {
-                    model.forget();
-                    let tape = model.tape_mut();
+                    tape.truncate(0);
                     let rows = rows(tape, &mut drawn.iter().map(|drawn| drawn.glyph));
                     let labels = labels(drawn, self.label == Label::Character);
                     let loss = objective.of_labels(tape, rows, [&labels[0], &labels[1]], 0)?.loss;

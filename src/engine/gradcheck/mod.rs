@@ -33,7 +33,9 @@
 //!
 //! **What else.** Gradients must be added to what is there (f is recorded twice on one tape, and the gradient
 //! must be twice as large), must not depend on which others are wanted, and must come out the same, bit for
-//! bit, when they are computed again.
+//! bit, when they are computed again: also with f at other values recorded behind it, and after steps at other
+//! values and of twice the batch on the same tape. At the other values one direction of each input is checked. So an op
+//! that keeps to itself what belongs to one call is found out.
 //!
 //! A loss of one's own is checked in three lines:
 //!
@@ -272,7 +274,7 @@ impl Check {
             let name = self.name(i, &inputs[i], &Direction::All);
             report.compare_all(0.0, &again[i], &gradients[i], || format!("{name}, computed a second time"));
             if wanted.len() > 1 {
-                let mut alone = Probe::new(&function, inputs, &[i]);
+                let mut alone = Probe::new(&function, inputs, std::slice::from_ref(&i));
                 let y = alone.record()?;
                 let gradient = &alone.pull_back(y, &cotangent)?[i];
                 report.compare_all(0.0, gradient, &gradients[i], || format!("{name}, wanted alone"));
@@ -288,7 +290,54 @@ impl Check {
                 format!("{}, added to what is there", self.name(i, &inputs[i], &Direction::All))
             });
         }
+        self.check_again(&function, inputs, &wanted, &cotangent, &gradients, &mut random, &mut report)?;
         Ok(report)
+    }
+
+    /// The gradients once more, with other values and another batch recorded behind f, and before it on the same tape; and
+    /// those at the other values.
+    #[allow(clippy::too_many_arguments, reason = "what `run` has found so far")]
+    fn check_again(
+        &self,
+        function: &impl Fn(&mut Tape<f64>, &[Var]) -> Result<Var>,
+        inputs: &[Tensor<f64>],
+        wanted: &[usize],
+        cotangent: &Tensor<f64>,
+        gradients: &[Vec<f64>],
+        random: &mut ChaCha8Rng,
+        report: &mut Report,
+    ) -> Result<()> {
+        let others = other_values(inputs, wanted);
+        let whole = |i: usize, what: &str| format!("{}, {what}", self.name(i, &inputs[i], &Direction::All));
+        let mut tape = Probe::new(function, inputs, wanted);
+        let y = tape.record()?;
+        tape.record_at(&others);
+        let behind = tape.pull_back(y, cotangent)?;
+        tape.step_at(&others)?;
+        tape.step_at(&twice_the_batch(&others))?;
+        let y = tape.record()?;
+        let after = tape.pull_back(y, cotangent)?;
+        for &i in wanted {
+            report.compare_all(0.0, &behind[i], &gradients[i], || {
+                whole(i, "with other values recorded behind it")
+            });
+            report.compare_all(0.0, &after[i], &gradients[i], || whole(i, "after steps at other values"));
+        }
+        let mut there = Probe::new(function, &others, wanted);
+        // Not every function takes every value.
+        let Ok(y) = there.record() else { return Ok(()) };
+        let shape = there.shape(y);
+        if shape != *cotangent.shape() || !there.value(y).values().iter().all(|y| y.is_finite()) {
+            return Ok(());
+        }
+        let found = there.pull_back(y, cotangent)?;
+        for &i in wanted {
+            let signs = Direction::Signs((0..inputs[i].values().len()).map(|_| sign(random)).collect());
+            let moved = there.derivative(i, &signs, self.tolerance)?;
+            let numeric = dot(cotangent.values(), &moved);
+            report.compare(self.tolerance, signs.along(&found[i]), numeric, || whole(i, "at other values"));
+        }
+        Ok(())
     }
 
     fn wanted(&self, inputs: usize) -> Result<Vec<usize>> {
@@ -321,6 +370,29 @@ impl Check {
             _ => name,
         }
     }
+}
+
+/// The numbers of each input in another order, and those that are differentiated in smaller, so that signs stay what they are.
+fn other_values(inputs: &[Tensor<f64>], wanted: &[usize]) -> Vec<Tensor<f64>> {
+    let other = |(i, x): (usize, &Tensor<f64>)| {
+        let (values, factor) = (x.values(), if wanted.contains(&i) { 0.75 } else { 1.0 });
+        Tensor::from_fn(x.shape().clone(), |at| factor * values[(at + 1) % values.len()])
+    };
+    inputs.iter().enumerate().map(other).collect()
+}
+
+/// Each input that has as many rows as the first one twice, one below the other.
+fn twice_the_batch(inputs: &[Tensor<f64>]) -> Vec<Tensor<f64>> {
+    let rows = |x: &Tensor<f64>| x.dims().first().copied();
+    let batch = inputs.first().and_then(rows);
+    let double = |x: &Tensor<f64>| match (rows(x), x.dims()) {
+        (rows, [_, rest @ ..]) if rows == batch => {
+            let dims: Vec<usize> = rows.iter().map(|n| 2 * n).chain(rest.iter().copied()).collect();
+            Tensor::from_fn(&dims[..], |at| x.values()[at % x.values().len()])
+        }
+        _ => x.clone(),
+    };
+    inputs.iter().map(double).collect()
 }
 
 fn sign(random: &mut ChaCha8Rng) -> f64 {

@@ -50,22 +50,24 @@ impl fmt::Display for Direction {
 pub(super) struct Probe<'a, F> {
     function: &'a F,
     inputs: &'a [Tensor<f64>],
+    wanted: &'a [usize],
     tape: Tape<f64>,
     vars: Vec<Var>,
 }
 
+fn put(tape: &mut Tape<f64>, inputs: &[Tensor<f64>], wanted: &[usize]) -> Vec<Var> {
+    let put = |(i, x): (usize, &Tensor<f64>)| match wanted.contains(&i) {
+        true => tape.parameter(x.clone()),
+        false => tape.constant(x.clone()),
+    };
+    inputs.iter().enumerate().map(put).collect()
+}
+
 impl<'a, F: Fn(&mut Tape<f64>, &[Var]) -> Result<Var>> Probe<'a, F> {
-    pub(super) fn new(function: &'a F, inputs: &'a [Tensor<f64>], wanted: &[usize]) -> Probe<'a, F> {
+    pub(super) fn new(function: &'a F, inputs: &'a [Tensor<f64>], wanted: &'a [usize]) -> Probe<'a, F> {
         let mut tape = Tape::new();
-        let vars = inputs
-            .iter()
-            .enumerate()
-            .map(|(i, x)| match wanted.contains(&i) {
-                true => tape.parameter(x.clone()),
-                false => tape.constant(x.clone()),
-            })
-            .collect();
-        Probe { function, inputs, tape, vars }
+        let vars = put(&mut tape, inputs, wanted);
+        Probe { function, inputs, wanted, tape, vars }
     }
 
     /// Appends f(inputs).
@@ -73,8 +75,30 @@ impl<'a, F: Fn(&mut Tape<f64>, &[Var]) -> Result<Var>> Probe<'a, F> {
         (self.function)(&mut self.tape, &self.vars)
     }
 
+    /// Appends f at other inputs; nothing, where f does not take them.
+    pub(super) fn record_at(&mut self, inputs: &[Tensor<f64>]) -> Option<Var> {
+        let vars = put(&mut self.tape, inputs, self.wanted);
+        (self.function)(&mut self.tape, &vars).ok()
+    }
+
+    /// A step at other inputs, forward and back, and forgotten again.
+    pub(super) fn step_at(&mut self, inputs: &[Tensor<f64>]) -> Result<()> {
+        let mark = self.vars.len();
+        self.tape.truncate(mark);
+        if let Some(y) = self.record_at(inputs) {
+            let ones = Tensor::from_fn(self.shape(y), |_| 1.0);
+            self.pull_back(y, &ones)?;
+        }
+        self.tape.truncate(mark);
+        Ok(())
+    }
+
     pub(super) fn apply(&mut self, op: ops::Add, inputs: &[Var]) -> Result<Var> {
         self.tape.apply(op, inputs)
+    }
+
+    pub(super) fn value(&self, y: Var) -> &Tensor<f64> {
+        self.tape.value(y)
     }
 
     pub(super) fn shape(&self, y: Var) -> Shape {
@@ -83,12 +107,19 @@ impl<'a, F: Fn(&mut Tape<f64>, &[Var]) -> Result<Var>> Probe<'a, F> {
 
     /// J_i^T v for each input i; zeros where the tape has no gradient.
     pub(super) fn pull_back(&mut self, y: Var, cotangent: &Tensor<f64>) -> Result<Vec<Vec<f64>>> {
+        let inputs = self.inputs;
+        let zeros = || inputs.iter().map(|input| vec![0.0; input.values().len()]).collect();
+        if !self.tape.needs_grad(y)? {
+            return Ok(zeros());
+        }
         self.tape.backward_from(y, cotangent)?;
-        let gradient = |(x, input): (&Var, &Tensor<f64>)| match self.tape.grad(*x) {
-            Ok(gradient) => gradient.values().to_vec(),
-            Err(_) => vec![0.0; input.values().len()],
-        };
-        Ok(self.vars.iter().zip(self.inputs).map(gradient).collect())
+        let mut gradients: Vec<Vec<f64>> = zeros();
+        for (gradient, x) in gradients.iter_mut().zip(&self.vars) {
+            if let Ok(found) = self.tape.grad(*x) {
+                gradient.copy_from_slice(found.values());
+            }
+        }
+        Ok(gradients)
     }
 
     /// J_i d by (4 c(h) - c(2h)) / 3, at the first step where c(h) and c(2h) agree to a tenth of the

@@ -3,13 +3,14 @@
 use super::architecture::{Architecture, Mode, Parameter};
 use super::layer::Layer;
 use super::objective::{BatchLoss, PairLoss};
+use super::optimizer::gradient_norm;
 use crate::random::rng;
 use crate::tape::{Tape, Var, has_finite_squares, is_finite};
 use crate::tensor::{Element, Tensor};
 use crate::{Error, Result};
 use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
 use twinglyph_kernels::MANY_IMAGES;
-use twinglyph_kernels::map::{Product, map_sum};
 
 /// Images that are encoded at a time: few, so that they stay in the caches, but some for each thread, and more where
 /// wide convolutions turn many filters for each call. An embedding does not depend on its neighbours.
@@ -24,13 +25,28 @@ fn batch(architecture: &Architecture) -> Result<usize> {
     Ok((8 * rayon::current_num_threads()).clamp(16, 64).min(most))
 }
 
-/// A Siamese model.
+/// A Siamese model: an encoder, and what compares and trains it.
+///
+/// Whoever only encodes and compares borrows it: [`Model::embed`] and [`Model::distances`] take `&self` and a tape of their
+/// own, so threads can share one model.
 pub struct Model<E: Element> {
     architecture: Architecture,
     tape: Tape<E>,
     parameters: Vec<Vec<Parameter>>,
     vars: Vec<Vec<Var>>,
     mark: usize,
+    /// Counts how often the tape was given out to be changed.
+    changes: u64,
+    /// Tapes that nobody reads from at the moment.
+    readers: Mutex<Vec<Reader<E>>>,
+}
+
+/// A tape with copies of a model's values as they were after so many changes; none of them gets a gradient.
+struct Reader<E: Element> {
+    tape: Tape<E>,
+    vars: Vec<Vec<Var>>,
+    mark: usize,
+    changes: u64,
 }
 
 impl<E: Element> Model<E> {
@@ -68,7 +84,7 @@ impl<E: Element> Model<E> {
             vars.push(layer_vars);
         }
         let mark = tape.len();
-        Ok(Model { architecture, tape, parameters, vars, mark })
+        Ok(Model { architecture, tape, parameters, vars, mark, changes: 0, readers: Mutex::default() })
     }
 
     /// What the model is.
@@ -88,7 +104,30 @@ impl<E: Element> Model<E> {
 
     /// The tape, to put a batch on it or to run backward.
     pub fn tape_mut(&mut self) -> &mut Tape<E> {
+        self.changes += 1;
         &mut self.tape
+    }
+
+    /// The variable of a parameter, by its name, for example `encoder.0.weight`.
+    pub fn parameter(&self, name: &str) -> Option<Var> {
+        self.parameters().find(|(parameter, _)| parameter.name == name).map(|(_, var)| var)
+    }
+
+    /// The variables that training changes, in order: what [`super::Adam`] takes.
+    pub fn trainable(&self) -> Vec<Var> {
+        self.parameters()
+            .filter(|(parameter, _)| parameter.source.is_trainable())
+            .map(|(_, var)| var)
+            .collect()
+    }
+
+    /// Embeddings (N, F) of images (N, C, H, W) on the model's tape.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn encode(&mut self, images: Var, mode: Mode) -> Result<Var> {
+        self.changes += 1;
+        self.architecture.encode(&mut self.tape, &self.vars, images, mode)
     }
 
     /// Forgets everything but the parameters, and keeps the memory for the next step.
@@ -104,6 +143,7 @@ impl<E: Element> Model<E> {
     /// Puts back what [`Model::values`] gave, and forgets what was computed.
     pub fn set_values(&mut self, values: Vec<Tensor<E>>) {
         self.forget();
+        self.changes += 1;
         for (&var, value) in self.vars.iter().flatten().zip(values) {
             *self.tape.value_mut(var) = value;
         }
@@ -150,14 +190,7 @@ impl<E: Element> Model<E> {
     /// The norm of the gradient of each parameter that the last backward pass gave one, in the parameters' order.
     pub fn gradient_norms(&self) -> Vec<(&Parameter, f64)> {
         self.parameters()
-            .filter_map(|(parameter, var)| {
-                let grad = self.tape.grad(var).ok()?.values();
-                let squares = map_sum(Product, [grad, grad]).to_f64();
-                // The sum of what has squares may have none.
-                let in_f64 = || grad.iter().map(|g| g.to_f64() * g.to_f64()).sum();
-                let squares: f64 = if squares.is_finite() { squares } else { in_f64() };
-                Some((parameter, squares.sqrt()))
-            })
+            .filter_map(|(parameter, var)| Some((parameter, gradient_norm(&self.tape, var)?)))
             .collect()
     }
 
@@ -166,6 +199,7 @@ impl<E: Element> Model<E> {
     /// # Errors
     /// When the shapes do not fit.
     pub fn pair_loss(&mut self, images: [Var; 2], same: Var, mode: Mode) -> Result<PairLoss> {
+        self.changes += 1;
         self.architecture.pair_loss(&mut self.tape, &self.vars, images, same, mode)
     }
 
@@ -174,6 +208,7 @@ impl<E: Element> Model<E> {
     /// # Errors
     /// When the shapes do not fit.
     pub fn triplet_loss(&mut self, images: [Var; 3], mode: Mode) -> Result<(Var, [Var; 3])> {
+        self.changes += 1;
         self.architecture.triplet_loss(&mut self.tape, &self.vars, images, mode)
     }
 
@@ -182,7 +217,31 @@ impl<E: Element> Model<E> {
     /// # Errors
     /// When the shapes do not fit, or the loss is one of pairs or triplets.
     pub fn labels_loss(&mut self, images: Var, labels: [&[u32]; 2], mode: Mode) -> Result<BatchLoss> {
+        self.changes += 1;
         self.architecture.labels_loss(&mut self.tape, &self.vars, images, labels, mode)
+    }
+
+    /// Calls `read` with a tape of its own that holds copies of all values, their variables and the mark behind them.
+    fn read<T>(&self, read: impl FnOnce(&mut Tape<E>, &[Vec<Var>], usize) -> Result<T>) -> Result<T> {
+        let idle = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = idle().pop();
+        let mut reader = old.unwrap_or_else(|| {
+            let mut tape = Tape::new();
+            let mut copy = |var: &Var| tape.constant(self.tape.value(*var).clone());
+            let vars = self.vars.iter().map(|vars| vars.iter().map(&mut copy).collect()).collect();
+            Reader { mark: tape.len(), tape, vars, changes: self.changes }
+        });
+        if reader.changes != self.changes {
+            for (&copy, &var) in reader.vars.iter().flatten().zip(self.vars.iter().flatten()) {
+                reader.tape.value_mut(copy).clone_from(self.tape.value(var));
+            }
+            reader.changes = self.changes;
+        }
+        reader.tape.watch_as(&self.tape);
+        let answer = read(&mut reader.tape, &reader.vars, reader.mark);
+        reader.tape.truncate(reader.mark);
+        idle().push(reader);
+        answer
     }
 
     /// Embeddings of `count` images, row by row, in eval mode. `write(i, image)` writes image i, (C, H, W); all
@@ -190,64 +249,72 @@ impl<E: Element> Model<E> {
     ///
     /// # Errors
     /// When the layers do not fit together.
-    pub fn embed(&mut self, count: usize, write: impl Fn(usize, &mut [E]) + Sync) -> Result<Tensor<E>> {
+    pub fn embed(&self, count: usize, write: impl Fn(usize, &mut [E]) + Sync) -> Result<Tensor<E>> {
         let [c, h, w] = self.architecture.input;
         let width = self.architecture.embedding_len()?;
         let mut embeddings = Vec::with_capacity(count * width);
         let batch = batch(&self.architecture)?;
-        for start in (0..count).step_by(batch) {
-            self.forget();
-            let n = batch.min(count - start);
-            // Blank images are added to a few: from so many on, how many there are changes no number.
-            let rows = n.max(batch.min(MANY_IMAGES));
-            let images = self.tape.constant_with([rows, c, h, w], |values| {
-                let (images, blank) = values.split_at_mut(n * c * h * w);
-                blank.fill(E::ZERO);
-                let images = images.par_chunks_mut(c * h * w).enumerate();
-                images.for_each(|(i, image)| write(start + i, image));
-            });
-            self.tape.set_forward_only(true);
-            let encoded = self.architecture.encode(&mut self.tape, &self.vars, images, Mode::Eval);
-            self.tape.set_forward_only(false);
-            let encoded = encoded?;
-            let rows = &self.tape.value(encoded).values()[..n * width];
-            embeddings.extend_from_slice(self.finite("an embedding", rows)?);
-        }
-        self.forget();
-        Tensor::new([count, width], embeddings)
-    }
-
-    /// The numbers of an answer on the tape, none of which may be a NaN or an infinity.
-    fn finite<'a>(&self, what: &str, answer: &'a [E]) -> Result<&'a [E]> {
-        let Some(value) = answer.iter().find(|value| !value.is_finite()) else { return Ok(answer) };
-        let op = self.tape.first_fault(self.mark).and_then(|var| self.tape.op_name(var));
-        let place = op.map_or(String::new(), |op| format!(", which began in {op}"));
-        let message =
-            format!("gives {what} of {value}{place}, expected finite numbers: its weights are broken");
-        Err(Error::input("the model", message))
+        self.read(|tape, vars, mark| {
+            for start in (0..count).step_by(batch) {
+                tape.truncate(mark);
+                let n = batch.min(count - start);
+                // Blank images are added to a few: from so many on, how many there are changes no number.
+                let rows = n.max(batch.min(MANY_IMAGES));
+                let images = tape.constant_with([rows, c, h, w], |values| {
+                    let (images, blank) = values.split_at_mut(n * c * h * w);
+                    blank.fill(E::ZERO);
+                    let images = images.par_chunks_mut(c * h * w).enumerate();
+                    images.for_each(|(i, image)| write(start + i, image));
+                });
+                let encoded = self.architecture.encode(tape, vars, images, Mode::Eval)?;
+                let rows = &tape.value(encoded).values()[..n * width];
+                embeddings.extend_from_slice(finite(tape, mark, "an embedding", rows)?);
+            }
+            Tensor::new([count, width], embeddings)
+        })
     }
 
     /// The distances of pairs of rows of `embeddings`, in eval mode, through the head if there is one.
     ///
     /// # Errors
     /// When the embeddings are not this model's.
-    pub fn distances(&mut self, embeddings: &Tensor<E>, pairs: &[(usize, usize)]) -> Result<Vec<E>> {
+    pub fn distances(&self, embeddings: &Tensor<E>, pairs: &[(usize, usize)]) -> Result<Vec<E>> {
         let width = embeddings.dims()[1];
         let mut distances = Vec::with_capacity(pairs.len());
-        for pairs in pairs.chunks(4096) {
-            self.forget();
-            let mut side = |of: fn(&(usize, usize)) -> usize| {
-                self.tape.constant_with([pairs.len(), width], |values| {
-                    for (row, pair) in values.chunks_mut(width).zip(pairs) {
-                        row.copy_from_slice(&embeddings.values()[of(pair) * width..][..width]);
-                    }
-                })
-            };
-            let sides = [side(|pair| pair.0), side(|pair| pair.1)];
-            let distance = self.architecture.distance(&mut self.tape, &self.vars, sides, Mode::Eval)?;
-            distances.extend_from_slice(self.finite("a distance", self.tape.value(distance).values())?);
-        }
-        self.forget();
-        Ok(distances)
+        self.read(|tape, vars, mark| {
+            for pairs in pairs.chunks(4096) {
+                tape.truncate(mark);
+                let mut side = |of: fn(&(usize, usize)) -> usize| {
+                    tape.constant_with([pairs.len(), width], |values| {
+                        for (row, pair) in values.chunks_mut(width).zip(pairs) {
+                            row.copy_from_slice(&embeddings.values()[of(pair) * width..][..width]);
+                        }
+                    })
+                };
+                let sides = [side(|pair| pair.0), side(|pair| pair.1)];
+                let distance = self.architecture.distance(tape, vars, sides, Mode::Eval)?;
+                let found = tape.value(distance).values();
+                distances.extend_from_slice(finite(tape, mark, "a distance", found)?);
+            }
+            Ok(distances)
+        })
     }
+}
+
+impl<E: Element> Clone for Model<E> {
+    /// The same values on a tape of its own, on which nothing else stands.
+    fn clone(&self) -> Model<E> {
+        let mut values = self.values().into_iter();
+        Model::with_values(self.architecture.clone(), |_| Ok(values.next().expect("one for each parameter")))
+            .expect("the layers of a model fit together")
+    }
+}
+
+/// The numbers of an answer on the tape, none of which may be a NaN or an infinity.
+fn finite<'a, E: Element>(tape: &Tape<E>, mark: usize, what: &str, answer: &'a [E]) -> Result<&'a [E]> {
+    let Some(value) = answer.iter().find(|value| !value.is_finite()) else { return Ok(answer) };
+    let op = tape.first_fault(mark).and_then(|var| tape.op_name(var));
+    let place = op.map_or(String::new(), |op| format!(", which began in {op}"));
+    let message = format!("gives {what} of {value}{place}, expected finite numbers: its weights are broken");
+    Err(Error::input("the model", message))
 }

@@ -1,10 +1,10 @@
-//! Adam over all parameters of a model, and the average of the weights that it passes through.
+//! Adam over any set of variables, and the average of the values that they pass through.
 
-use super::architecture::Parameter;
-use super::model::Model;
-use crate::tape::Var;
+use crate::tape::{Tape, Var};
 use crate::tensor::{Element, Tensor};
+use crate::{Error, Result};
 use twinglyph_kernels::adam_step;
+use twinglyph_kernels::map::{Product, map_sum};
 
 /// Adam's constants; the defaults are those of Keras.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,7 +37,13 @@ impl Default for AdamSettings {
     }
 }
 
-/// Adam (Kingma and Ba 2015): its means of the gradients and of their squares, one for each parameter.
+/// Adam (Kingma and Ba 2015): its means of the gradients and of their squares, one of each for a variable.
+///
+/// ```text
+/// m <- beta_1 m + (1 - beta_1) g        v <- beta_2 v + (1 - beta_2) g^2
+/// w <- w - learning_rate c m / (sqrt(v) + eps)        c = sqrt(1 - beta_2^t) / (1 - beta_1^t)
+/// ```
+#[derive(Clone)]
 pub struct Adam<E: Element> {
     settings: AdamSettings,
     steps: i32,
@@ -46,29 +52,18 @@ pub struct Adam<E: Element> {
 
 impl<E: Element> Adam<E> {
     /// An optimizer that has taken no step.
-    pub fn new(model: &Model<E>, settings: AdamSettings) -> Adam<E> {
-        let zeros = |len: usize| vec![E::ZERO; len];
-        let means = model
-            .parameters()
-            .map(|(parameter, _)| parameter.shape.len() * usize::from(parameter.source.is_trainable()))
-            .map(|len| [zeros(len), zeros(len)])
-            .collect();
-        Adam { settings, steps: 0, means }
+    pub fn new(settings: AdamSettings) -> Adam<E> {
+        Adam { settings, steps: 0, means: Vec::new() }
     }
 
-    /// The steps that were taken, and for each parameter the means of its gradient and of their squares (empty where it is
-    /// not trained).
+    /// The steps that were taken, and for each variable the means of its gradient and of their squares; no means before
+    /// the first step.
     pub fn state(&self) -> (i32, &[[Vec<E>; 2]]) {
         (self.steps, &self.means)
     }
 
-    /// Goes on from a state of the same model.
-    ///
-    /// # Panics
-    /// When it is of another model.
+    /// Goes on from a state.
     pub fn set_state(&mut self, steps: i32, means: Vec<[Vec<E>; 2]>) {
-        let lens = |means: &[[Vec<E>; 2]]| means.iter().map(|m| [m[0].len(), m[1].len()]).collect::<Vec<_>>();
-        assert_eq!(lens(&means), lens(&self.means), "the means are of another model");
         (self.steps, self.means) = (steps, means);
     }
 
@@ -77,19 +72,33 @@ impl<E: Element> Adam<E> {
         self.settings.learning_rate = learning_rate;
     }
 
-    /// One step along the gradients that the last backward pass left.
-    pub fn step(&mut self, model: &mut Model<E>) {
+    /// One step of `vars` along the gradients that the last backward pass left. One that has none stays where it is.
+    ///
+    /// # Errors
+    /// When these are not as many and as large as at the step before: an optimizer is of one list of variables.
+    pub fn step(&mut self, tape: &mut Tape<E>, vars: &[Var]) -> Result<()> {
+        let len = |var: &Var| tape.value(*var).values().len();
+        if self.means.is_empty() {
+            self.means = vars.iter().map(|var| [vec![E::ZERO; len(var)], vec![E::ZERO; len(var)]]).collect();
+        }
+        if !vars.iter().map(len).eq(self.means.iter().map(|[m, _]| m.len())) {
+            let message =
+                format!("a step of {} variables after one of other sizes, expected the same", vars.len());
+            return Err(Error::shape("adam", message));
+        }
         self.steps += 1;
         let AdamSettings { learning_rate, beta_1, beta_2, eps, weight_decay, clip_norm } = self.settings;
         let correction = (1.0 - beta_2.powi(self.steps)).sqrt() / (1.0 - beta_1.powi(self.steps));
         let mut scale = 1.0;
         if clip_norm > 0.0 {
-            let norm = model.gradient_norms().iter().map(|(_, norm)| norm * norm).sum::<f64>().sqrt();
-            scale = (clip_norm / norm).min(1.0);
+            let norms = vars.iter().filter_map(|&var| gradient_norm(tape, var));
+            scale = (clip_norm / norms.map(|norm| norm * norm).sum::<f64>().sqrt()).min(1.0);
         }
-        let vars: Vec<(Var, bool)> = model.parameters().map(|(p, var)| (var, decays(p))).collect();
-        for ((var, decays), [m, v]) in vars.into_iter().zip(&mut self.means) {
-            let decay = if decays { learning_rate * weight_decay } else { 0.0 };
+        for (&var, [m, v]) in vars.iter().zip(&mut self.means) {
+            let (value, grad) = tape.value_mut_and_grad(var);
+            let Some(grad) = grad else { continue };
+            // Weights of convolutions and dense layers are tensors of two axes or more.
+            let decay = if value.dims().len() > 1 { learning_rate * weight_decay } else { 0.0 };
             let adam = twinglyph_kernels::Adam {
                 step_size: E::from_f64(learning_rate * correction),
                 beta_1: E::from_f64(beta_1),
@@ -98,26 +107,31 @@ impl<E: Element> Adam<E> {
                 decay: E::from_f64(decay),
                 scale: E::from_f64(scale),
             };
-            if let (value, Some(grad)) = model.tape_mut().value_mut_and_grad(var) {
-                adam_step(adam, grad.values(), value.values_mut(), m, v);
-            }
+            adam_step(adam, grad.values(), value.values_mut(), m, v);
         }
+        Ok(())
     }
 }
 
-/// Weights of convolutions and dense layers are tensors of two axes or more.
-fn decays(parameter: &Parameter) -> bool {
-    parameter.source.is_trainable() && parameter.shape.dims().len() > 1
+/// The norm of a variable's gradient, if the last backward pass gave it one.
+pub(super) fn gradient_norm<E: Element>(tape: &Tape<E>, var: Var) -> Option<f64> {
+    let grad = tape.grad(var).ok()?.values();
+    let squares = map_sum(Product, [grad, grad]).to_f64();
+    // The sum of what has squares may have none.
+    let in_f64 = || grad.iter().map(|g| g.to_f64() * g.to_f64()).sum();
+    let squares: f64 = if squares.is_finite() { squares } else { in_f64() };
+    Some(squares.sqrt())
 }
 
-/// The exponential moving average of a model's values, running statistics included (Polyak and Juditsky 1992, with the
-/// bias of the first steps taken away as in Adam):
+/// The exponential moving average of variables' values (Polyak and Juditsky 1992, with the bias of the first steps taken
+/// away as in Adam):
 ///
 /// ```text
 /// a <- a + rate (w - a)        rate = (1 - decay) / (1 - decay^t)
 /// ```
 ///
 /// so that the first average is the first value, and early on all values weigh about the same.
+#[derive(Clone)]
 pub struct Average<E: Element> {
     decay: f64,
     steps: i32,
@@ -125,9 +139,9 @@ pub struct Average<E: Element> {
 }
 
 impl<E: Element> Average<E> {
-    /// An average of nothing yet.
-    pub fn new(model: &Model<E>, decay: f64) -> Average<E> {
-        Average { decay, steps: 0, values: model.values() }
+    /// An average of nothing yet, of variables whose values are `values` now.
+    pub fn new(decay: f64, values: Vec<Tensor<E>>) -> Average<E> {
+        Average { decay, steps: 0, values }
     }
 
     /// An average that took values in `steps` times and came to `values`.
@@ -140,12 +154,12 @@ impl<E: Element> Average<E> {
         self.steps
     }
 
-    /// Takes the model's values in.
-    pub fn update(&mut self, model: &Model<E>) {
+    /// Takes in the values of the same variables as before.
+    pub fn update(&mut self, tape: &Tape<E>, vars: impl IntoIterator<Item = Var>) {
         self.steps = self.steps.saturating_add(1);
         let rate = E::from_f64((1.0 - self.decay) / (1.0 - self.decay.powi(self.steps)));
-        for (average, (_, var)) in self.values.iter_mut().zip(model.parameters()) {
-            for (average, value) in average.values_mut().iter_mut().zip(model.tape().value(var).values()) {
+        for (average, var) in self.values.iter_mut().zip(vars) {
+            for (average, value) in average.values_mut().iter_mut().zip(tape.value(var).values()) {
                 *average += rate * (*value - *average);
             }
         }
@@ -194,6 +208,11 @@ mod tests {
         tape.backward(loss).unwrap();
     }
 
+    fn step(adam: &mut Adam<f64>, model: &mut Model<f64>) {
+        let vars = model.trainable();
+        adam.step(model.tape_mut(), &vars).unwrap();
+    }
+
     fn flat(model: &Model<f64>) -> Vec<f64> {
         model.values().into_iter().flat_map(Tensor::into_values).collect()
     }
@@ -203,9 +222,9 @@ mod tests {
         let run = |weight_decay| {
             let mut model = model();
             let settings = AdamSettings { learning_rate: 0.5, weight_decay, ..Default::default() };
-            let mut adam = Adam::new(&model, settings);
+            let mut adam = Adam::new(settings);
             backward(&mut model);
-            adam.step(&mut model);
+            step(&mut adam, &mut model);
             flat(&model)
         };
         let (plain, decayed) = (run(0.0), run(0.1));
@@ -220,9 +239,9 @@ mod tests {
         // Adam's first step does not depend on the gradient's length; the mean of gradients that it keeps does.
         let mean = |clip_norm| {
             let mut model = model();
-            let mut adam = Adam::new(&model, AdamSettings { clip_norm, ..Default::default() });
+            let mut adam = Adam::new(AdamSettings { clip_norm, ..Default::default() });
             backward(&mut model);
-            adam.step(&mut model);
+            step(&mut adam, &mut model);
             adam.means.concat().into_iter().step_by(2).flatten().map(|m| m / 0.1).collect::<Vec<f64>>()
         };
         let whole = mean(0.0);
@@ -237,15 +256,28 @@ mod tests {
     }
 
     #[test]
+    fn an_optimizer_is_of_one_list_of_variables() {
+        let mut model = model();
+        let mut adam = Adam::new(AdamSettings::default());
+        backward(&mut model);
+        step(&mut adam, &mut model);
+        let vars = model.trainable();
+        let error = adam.step(model.tape_mut(), &vars[..1]).unwrap_err().to_string();
+        assert_eq!(error, "adam: a step of 1 variables after one of other sizes, expected the same");
+        assert_eq!(adam.state().0, 1);
+    }
+
+    #[test]
     fn an_average_starts_at_the_first_value_and_follows() {
         let mut model = model();
-        let mut average = Average::new(&model, 0.75);
-        average.update(&model);
+        let vars: Vec<Var> = model.parameters().map(|(_, var)| var).collect();
+        let mut average = Average::new(0.75, model.values());
+        average.update(model.tape(), vars.clone());
         assert_eq!(average.values(), model.values());
         let moved =
             model.values().iter().map(|t| Tensor::from_fn(t.dims(), |i| t.values()[i] + 7.0)).collect();
         model.set_values(moved);
-        average.update(&model);
+        average.update(model.tape(), vars.clone());
         // Weights 0.75 and 1 over their sum: the mean moves by 7 / 1.75.
         let first = average.values()[0].values()[0];
         assert!((first - 5.0).abs() < 1e-12, "{first}");

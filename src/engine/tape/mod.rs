@@ -29,6 +29,7 @@ use fault::Trace;
 pub use fault::{has_finite_squares, is_finite};
 use memory::Pool;
 pub use memory::{Saved, expect_room};
+use watch::Watcher;
 pub use watch::{Call, Watch};
 
 /// A value on a tape: its place, and a number that no other value of any tape has. So a value that was forgotten, or that
@@ -110,8 +111,7 @@ pub struct Tape<E: Element> {
     last_backward: u64,
     /// That of the next value; the upper bits are the tape's own.
     serial: u64,
-    watch: Option<Box<dyn Watch>>,
-    forward_only: bool,
+    watch: Watcher,
     trace: Trace,
 }
 
@@ -128,7 +128,6 @@ impl<E: Element> Default for Tape<E> {
             last_backward: 0,
             serial: TAPES.fetch_add(1, Ordering::Relaxed) << SERIALS,
             watch: None,
-            forward_only: false,
             trace: Trace::default(),
         }
     }
@@ -170,10 +169,10 @@ impl<E: Element> Tape<E> {
         let mut output = self.pool.try_tensor(op.output_shape(&shapes)?)?;
         let len = output.shape().len();
         let mut saved = self.pool.saved(self.entries.len());
-        let needs_grad = !self.forward_only && places.iter().any(|&x| self.entries[x].needs_grad);
+        let needs_grad = places.iter().any(|&x| self.entries[x].needs_grad);
         saved.wanted = needs_grad;
         let call = || Call::forward(&op, &shapes, len);
-        watch::timed(&mut self.watch, call, || op.forward(&values, &mut output, &mut saved));
+        watch::timed(&self.watch, call, || op.forward(&values, &mut output, &mut saved));
         Ok(self.push(Some(Box::new(op)), places, output, saved, needs_grad))
     }
 
@@ -238,7 +237,7 @@ impl<E: Element> Tape<E> {
             }
             let wanted: Vec<bool> = grad_inputs.iter().map(Option::is_some).collect();
             let call = || Call::backward(op, &inputs, &wanted, grad_output.shape().len());
-            watch::timed(&mut self.watch, call, || op.vjp(node, &grad_output, &mut grad_inputs));
+            watch::timed(&self.watch, call, || op.vjp(node, &grad_output, &mut grad_inputs));
             let shapes = inputs.iter().zip(&wanted).map(|(x, wanted)| wanted.then_some(x.shape()));
             if !shapes.eq(grad_inputs.iter().map(|grad| grad.as_ref().map(Tensor::shape))) {
                 let message = "its vjp put in or took away a gradient, or changed its shape, expected it to add to those that are there";
@@ -269,6 +268,14 @@ impl<E: Element> Tape<E> {
     /// and do not return a [`Result`].
     pub fn value(&self, var: Var) -> &Tensor<E> {
         &self.entry(var).value
+    }
+
+    /// Whether it depends on a parameter, so that [`Tape::backward_from`] can go back from it.
+    ///
+    /// # Errors
+    /// When it is not on this tape.
+    pub fn needs_grad(&self, var: Var) -> Result<bool> {
+        Ok(self.entries[self.place("needs_grad", var)?].needs_grad)
     }
 
     /// A parameter's or constant's value, to be changed between steps.
@@ -330,16 +337,6 @@ impl<E: Element> Tape<E> {
             self.pool.give_back(grad, self.last_backward);
         }
         self.pool.end_step(len);
-    }
-
-    /// From now on, values are computed for their own sake: no gradient will be asked for, and ops save nothing.
-    pub fn set_forward_only(&mut self, forward_only: bool) {
-        self.forward_only = forward_only;
-    }
-
-    /// Lets `watch` be told of every call of an op from now on.
-    pub fn watch(&mut self, watch: impl Watch + 'static) {
-        self.watch = Some(Box::new(watch));
     }
 
     /// How many buffers have been allocated so far; it stands still from a training loop's second step on.

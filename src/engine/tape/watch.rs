@@ -1,7 +1,8 @@
 //! Who wants to know how long each op takes.
 
-use super::Op;
+use super::{Op, Tape};
 use crate::tensor::{Element, Shape, Tensor};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Is told of every call of an op. It has the clock: the tape has none.
 pub trait Watch: Send {
@@ -51,13 +52,26 @@ impl Call {
     }
 }
 
-/// Runs `work` between `start` and `stop`, if anyone watches.
-pub(super) fn timed(watch: &mut Option<Box<dyn Watch>>, call: impl FnOnce() -> Call, work: impl FnOnce()) {
-    if let Some(watch) = watch {
-        watch.start();
-        work();
-        watch.stop(&call());
-    } else {
-        work();
+/// Who watches, if anyone; several tapes may have the same.
+pub(super) type Watcher = Option<Arc<Mutex<dyn Watch>>>;
+
+impl<E: Element> Tape<E> {
+    /// Lets `watch` be told of every call of an op from now on.
+    pub fn watch(&mut self, watch: impl Watch + 'static) {
+        self.watch = Some(Arc::new(Mutex::new(watch)));
     }
+
+    /// Lets who watches another tape watch this one too.
+    pub(crate) fn watch_as(&mut self, other: &Tape<E>) {
+        self.watch.clone_from(&other.watch);
+    }
+}
+
+/// Runs `work` between `start` and `stop`, if anyone watches.
+pub(super) fn timed(watch: &Watcher, call: impl FnOnce() -> Call, work: impl FnOnce()) {
+    let Some(watch) = watch else { return work() };
+    let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
+    watch.start();
+    work();
+    watch.stop(&call());
 }

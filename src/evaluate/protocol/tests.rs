@@ -34,7 +34,7 @@ fn split(training: &[usize], held_out: &[usize]) -> Split {
 fn evaluate(set: &Dataset, split: &Split, glyphs: usize) -> Result<Evaluation> {
     let protocol =
         Protocol { set, split, unseen: None, label: Label::Alphabet, pairs: 1000, glyphs, seed: 2 };
-    evaluate_sets(&mut model(false), RULE, &protocol)
+    evaluate_sets(&model(false), RULE, &protocol)
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn the_distances_of_sets_run_through_the_head() {
         glyphs: 2,
         seed: 2,
     };
-    let evaluation = evaluate_sets(&mut model(true), RULE, &protocol).unwrap();
+    let evaluation = evaluate_sets(&model(true), RULE, &protocol).unwrap();
     // A sigmoid.
     assert!(evaluation.threshold > 0.0 && evaluation.threshold < 1.0);
     assert_eq!(evaluation.sets.len(), 3);

@@ -179,7 +179,7 @@ impl Findings {
     }
 
     /// Encodes the map's glyphs, lays them out in the plane and finds neighbours among them.
-    pub(super) fn lay_out(&mut self, model: &mut Model<f32>) -> Result<()> {
+    pub(super) fn lay_out(&mut self, model: &Model<f32>) -> Result<()> {
         let pixels: Vec<&Pixels> = self.tiles[..self.mapped].iter().map(|tile| &tile.pixels).collect();
         let embeddings = embed(model, self.size, self.mapped, |i| pixels[i])?;
         let place = |tile: &Tile| self.alphabets.iter().position(|name| *name == tile.alphabet).unwrap_or(0);

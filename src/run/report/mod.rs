@@ -36,7 +36,7 @@ type Plot = (String, String);
 pub fn write_report(
     directory: &RunDirectory,
     recipe: &Recipe,
-    model: &mut Model<f32>,
+    model: &Model<f32>,
     rule: Rule,
     protocol: &Protocol<'_>,
 ) -> Result<Evaluation> {
