@@ -42,7 +42,7 @@
 //! let recipe = Recipe::parse("mine", text, &[])?;
 //! let set = synthetic::generate(&synthetic::Spec { alphabets: 12, characters: 8, drawers: 4, seed: 1 })?;
 //! let split = Split::by_alphabet(&set, &[], recipe.seed)?;
-//! let trained = train(&recipe, Model::new(recipe.architecture(), recipe.seed)?, &set, &split, &mut ())?;
+//! let trained = train(recipe.settings(), Model::new(recipe.architecture(), recipe.seed)?, &set, &split, &mut ())?;
 //! assert!(trained.history[1].loss < trained.history[0].loss);
 //!
 //! let (label, pairs) = (Label::Alphabet, 2000);

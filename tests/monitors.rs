@@ -49,7 +49,7 @@ fn run(recipe: &Recipe, change: impl Fn(&str, f32) -> f32) -> (Ear, Option<Error
         .map(|(tensor, name)| Tensor::from_fn(tensor.dims(), |i| change(name, tensor.values()[i])));
     model.set_values(changed.collect());
     let mut ear = Ear::default();
-    let error = train(recipe, model, &set, &split, &mut ear).err();
+    let error = train(recipe.settings(), model, &set, &split, &mut ear).err();
     (ear, error)
 }
 

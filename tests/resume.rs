@@ -47,7 +47,7 @@ impl Observer for Stopper {
 
 fn begin<'a>(recipe: &'a Recipe, set: &'a Dataset, split: &Split) -> Training<'a> {
     let model = Model::new(recipe.architecture(), recipe.seed).unwrap();
-    Training::new(recipe, model, set, split).unwrap()
+    Training::new(recipe.settings(), model, set, split).unwrap()
 }
 
 /// The bits of everything that a checkpoint holds.

@@ -42,7 +42,14 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     let set = load_data(&recipe, quiet)?;
     let folds = arguments.folds as usize;
     let mut progress = Progress { quiet, folds, fold: 0, started: Instant::now() };
-    let result = cross_validate(&recipe, &set, folds, arguments.pairs as usize, &mut progress)?;
+    let result = cross_validate(
+        &recipe.architecture(),
+        &recipe.settings(),
+        &set,
+        folds,
+        arguments.pairs as usize,
+        &mut progress,
+    )?;
     if arguments.json {
         return print_json(&result);
     }

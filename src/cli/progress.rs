@@ -1,29 +1,18 @@
-//! What a training shows and keeps while it goes on.
+//! What a training shows while it goes on.
 
 use super::interrupt;
 use super::output::note;
-use super::train::Run;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
-use twinglyph::Result;
-use twinglyph::run::checkpoint_file::CheckpointFile;
-use twinglyph::run::metrics_file::metrics_csv;
-use twinglyph::train::checkpoint::Checkpoint;
-use twinglyph::train::{EpochMetrics, Observer, Reading, Training};
+use twinglyph::recipes::Recipe;
+use twinglyph::run::session::Watcher;
+use twinglyph::train::{EpochMetrics, Reading};
 
-/// Keras's progress: a live bar on a terminal, a line an epoch everywhere. Files: the metrics, the checkpoints.
-pub(super) struct Progress<'a> {
-    run: &'a Run<'a>,
-    /// The data's fingerprint.
-    data: u64,
-    history: Vec<EpochMetrics>,
-    readings: Vec<Reading>,
-    /// Of each epoch that is done.
-    seconds: Vec<f64>,
-    /// Of the epoch's part in processes before this one.
-    before: f64,
-    started: Instant,
+/// Keras's progress: a live bar on a terminal, a line an epoch everywhere.
+pub(super) struct Progress {
+    epochs: usize,
+    steps: usize,
     /// The epoch's first step here, and the moment it ended: steps are timed from there on.
     first: Option<(usize, Instant)>,
     /// Of the epoch's steps here.
@@ -69,59 +58,16 @@ fn monitors(metrics: &EpochMetrics, reading: &Reading) -> String {
     )
 }
 
-/// The checkpoint's array of the seconds of epochs, the last one's so far.
-const SECONDS: &str = "seconds";
-
-impl<'a> Progress<'a> {
-    pub(super) fn new(run: &'a Run<'a>, talk: Talk) -> Progress<'a> {
+impl Progress {
+    pub(super) fn new(recipe: &Recipe, talk: Talk) -> Progress {
         let live = talk != Talk::Nothing && std::io::stderr().is_terminal();
         let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(run.recipe.steps as u64), target);
+        let bar = ProgressBar::with_draw_target(Some(recipe.steps as u64), target);
         let style = ProgressStyle::with_template("{prefix} {pos}/{len} [{bar:30}] {eta} left - {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=>."));
-        Progress {
-            run,
-            data: run.set.fingerprint(),
-            history: Vec::new(),
-            readings: Vec::new(),
-            seconds: Vec::new(),
-            before: 0.0,
-            started: Instant::now(),
-            first: None,
-            loss_sum: 0.0,
-            accuracy: f32::NAN,
-            looked: None,
-            talk,
-            bar,
-        }
-    }
-
-    /// Goes on from a training that was taken up.
-    pub(super) fn restore(&mut self, training: &Training<'_>, checkpoint: &Checkpoint) -> Result<()> {
-        (self.history, self.readings) = (training.history().to_vec(), training.readings().to_vec());
-        self.seconds = checkpoint.list(SECONDS)?.to_vec();
-        self.before = if self.seconds.len() > self.history.len() { self.seconds.pop() } else { None }
-            .unwrap_or_default();
-        self.seconds.resize(self.history.len(), f64::NAN);
-        Ok(())
-    }
-
-    /// Writes the table of the epochs that are done, of which there is one at least.
-    pub(super) fn write_metrics(&self) -> Result<()> {
-        self.run.directory.write_metrics(&metrics_csv(&self.history, &self.readings, &self.seconds))
-    }
-
-    /// Writes the training's state.
-    pub(super) fn keep(&self, training: &Training<'_>) -> Result<()> {
-        let mut checkpoint = training.checkpoint();
-        let mut seconds = self.seconds.clone();
-        seconds.push(self.before + self.started.elapsed().as_secs_f64());
-        checkpoint.put(SECONDS, seconds);
-        self.run.directory.write_last(&CheckpointFile { data: self.data, checkpoint })
-    }
-
-    pub(super) fn is_quiet(&self) -> bool {
-        self.talk == Talk::Nothing
+        let (epochs, steps) = (recipe.epochs, recipe.steps);
+        let (loss_sum, accuracy) = (0.0, f32::NAN);
+        Progress { epochs, steps, first: None, loss_sum, accuracy, looked: None, talk, bar }
     }
 
     /// Takes the bar away.
@@ -130,9 +76,9 @@ impl<'a> Progress<'a> {
     }
 }
 
-impl Observer for Progress<'_> {
+impl Watcher for Progress {
     fn step(&mut self, epoch: usize, step: usize, loss: f32, accuracy: &dyn Fn() -> f32) {
-        let epochs = self.run.recipe.epochs;
+        let epochs = self.epochs;
         let (first, since) = *self.first.get_or_insert_with(|| {
             self.bar.reset();
             self.bar.set_prefix(format!("Epoch {epoch}/{epochs}"));
@@ -150,15 +96,10 @@ impl Observer for Progress<'_> {
         self.bar.set_message(format!("{ms:.0}ms/step - loss: {loss:.4} - accuracy: {:.4}", self.accuracy));
     }
 
-    fn epoch(&mut self, metrics: &EpochMetrics, reading: &Reading) -> Result<()> {
-        let seconds = self.before + self.started.elapsed().as_secs_f64();
-        (self.before, self.started, self.first) = (0.0, Instant::now(), None);
-        self.history.push(*metrics);
-        self.readings.push(reading.clone());
-        self.seconds.push(seconds);
-        self.write_metrics()?;
-        if !self.is_quiet() {
-            let (epochs, steps) = (self.run.recipe.epochs, self.run.recipe.steps);
+    fn epoch(&mut self, metrics: &EpochMetrics, reading: &Reading, seconds: f64) {
+        self.first = None;
+        if self.talk != Talk::Nothing {
+            let (epochs, steps) = (self.epochs, self.steps);
             let line = format!(
                 "Epoch {}/{epochs} - {steps}/{steps} - {seconds:.0}s {:.0}ms/step - loss: {:.4} - accuracy: {:.4} - \
                  val_loss: {:.4} - val_accuracy: {:.4}",
@@ -174,7 +115,6 @@ impl Observer for Progress<'_> {
         if self.talk == Talk::Much {
             self.bar.suspend(|| note(format_args!("  {}", monitors(metrics, reading))));
         }
-        Ok(())
     }
 
     fn alarm(&mut self, sentence: &str) {
@@ -185,15 +125,13 @@ impl Observer for Progress<'_> {
         interrupt::asked()
     }
 
-    fn save(&mut self, training: &Training<'_>, better: bool) -> Result<()> {
-        if better {
-            self.run.write_best(training)?;
-        }
-        self.keep(training)
+    fn trained(&mut self) {
+        self.finish();
+        interrupt::saved();
     }
 }
 
-impl Drop for Progress<'_> {
+impl Drop for Progress {
     fn drop(&mut self) {
         self.finish();
     }

@@ -8,13 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use twinglyph::data::Dataset;
 use twinglyph::data::split::Split;
-use twinglyph::evaluate::protocol::{Protocol, choose_set_rules};
 use twinglyph::recipes::{Recipe, Schedule};
-use twinglyph::run::directory::{BEST, RunDirectory};
-use twinglyph::run::environment::Environment;
-use twinglyph::run::report::{REPORT, REPORT_PAIRS, write_report};
-use twinglyph::run::trained::{initial_model, load_data, model_file};
-use twinglyph::train::Training;
+use twinglyph::run::directory::RunDirectory;
+use twinglyph::run::report::REPORT;
+use twinglyph::run::session::{Begun, Ended, GoOn, Session};
+use twinglyph::run::trained::{initial_model, load_data};
 use twinglyph::{Error, Result};
 use twinglyph_engine::nn::Summary;
 use twinglyph_kernels::simd::Level;
@@ -75,125 +73,58 @@ fn begin(arguments: &Arguments) -> Result<ExitCode> {
     if !arguments.hold_out.is_empty() {
         recipe.hold_out = arguments.hold_out.clone();
     }
-    let (name, quiet) = (arguments.recipe.name(), arguments.recipe.quiet);
-    let set = load_data(&recipe, quiet)?;
+    let name = arguments.recipe.name();
+    let set = load_data(&recipe, arguments.recipe.quiet)?;
     let split = Split::by_alphabet(&set, &recipe.hold_out, recipe.seed)?;
-    // What cannot be trained leaves no directory behind.
-    let training = Training::new(&recipe, initial_model(&recipe, arguments.init.as_deref())?, &set, &split)?;
-    let directory = match &arguments.out {
-        Some(path) => RunDirectory::create(path)?,
-        None => RunDirectory::next(Path::new("runs"), &name)?,
+    let model = initial_model(&recipe, arguments.init.as_deref())?;
+    let directory = || match &arguments.out {
+        Some(path) => RunDirectory::create(path),
+        None => RunDirectory::next(Path::new("runs"), &name),
     };
-    let _lock = directory.lock()?;
-    directory.sweep()?;
-    let run = Run { directory: &directory, recipe: &recipe, set: &set, split: &split };
-    let talk = arguments.talk();
-    let progress = Progress::new(&run, talk);
-    // The configuration is what makes a folder a run that can be resumed: it comes when the first state is there, for that
-    // alone knows the weights of --init.
-    progress.keep(&training)?;
-    directory.write_config(&recipe.to_toml())?;
-    if !quiet {
-        note(format_args!(
-            "Training {name} on {}; to {}",
-            on(&recipe, &set, &split),
-            directory.path().display()
-        ));
-    }
-    show_layers(&recipe, talk)?;
-    run.train(training, progress)
+    let session = Session::begin(recipe, model, &set, &split, directory)?;
+    let on = on(session.recipe(), &set, &split);
+    train(session, arguments.talk(), |path| format!("Training {name} on {on}; to {path}"))
 }
 
 /// A training from where it stopped.
 fn resume(path: &Path, arguments: &RecipeArguments, talk: Talk) -> Result<ExitCode> {
-    let directory = RunDirectory::begun(path)?;
-    let _lock = directory.lock()?;
-    directory.sweep()?;
-    let mut recipe = directory.config()?;
-    let finished = |epochs: usize| {
-        let shown = directory.path().display();
-        print(format_args!("{shown} is finished; more --epochs than its {epochs} train it further"))
-            .map(|()| ExitCode::SUCCESS)
-    };
-    let last = directory.last()?;
-    let epochs = arguments.epochs.map_or(recipe.epochs, |epochs| epochs as usize);
-    if epochs < recipe.epochs {
-        let message = format!("--epochs {epochs}: the run has {}, expected at least as many", recipe.epochs);
-        return Err(Error::usage(message));
+    let mut begun = Begun::open(path)?;
+    let had = begun.recipe.epochs;
+    begun.recipe.epochs = arguments.epochs.map_or(had, |epochs| epochs as usize);
+    let epochs = begun.recipe.epochs;
+    if epochs < had {
+        return Err(Error::usage(format!("--epochs {epochs}: the run has {had}, expected at least as many")));
     }
-    let further = epochs > recipe.epochs;
-    if directory.is_finished() && !further {
-        return finished(recipe.epochs);
+    let shown = path.display().to_string();
+    if begun.is_finished() {
+        print(format_args!("{shown} is finished; more --epochs than its {had} train it further"))?;
+        return Ok(ExitCode::SUCCESS);
     }
-    if directory.is_finished() && last.is_none() {
-        let message = "has no last.safetensors, expected the state that a longer training goes on from";
-        return Err(Error::input(directory.path().display(), message));
-    }
-    if further && recipe.schedule == Schedule::Cosine && last.is_some() {
+    if begun.is_longer() && begun.recipe.schedule == Schedule::Cosine && begun.has_state() {
         note(format_args!(
             "the step size falls over all epochs: what comes is not what {epochs} epochs at once would have come to"
         ));
     }
-    recipe.epochs = epochs;
     if !arguments.data.is_empty() {
-        recipe.data = absolute(&arguments.data)?;
+        begun.recipe.data = absolute(&arguments.data)?;
     }
-    let set = load_data(&recipe, arguments.quiet)?;
-    let known = last.as_ref().map_or_else(|| directory.data_fingerprint(), |last| Ok(Some(last.data)))?;
-    if known.is_some_and(|known| known != set.fingerprint()) {
-        let what = recipe.data.first().map_or("synthetic".into(), |path| path.display().to_string());
-        let message = "holds other glyphs than those that the run was begun with, expected the same";
-        return Err(Error::input(what, message));
-    }
-    let split = Split::by_alphabet(&set, &recipe.hold_out, recipe.seed)?;
-    let mut training = Training::new(&recipe, initial_model(&recipe, None)?, &set, &split)?;
-    let run = Run { directory: &directory, recipe: &recipe, set: &set, split: &split };
-    let mut progress = Progress::new(&run, talk);
-    match &last {
-        Some(last) => {
-            let of =
-                |error: Error| Error::input(directory.path().display(), format!("last.safetensors: {error}"));
-            training.restore(&last.checkpoint).map_err(of)?;
-            progress.restore(&training, &last.checkpoint).map_err(of)?;
+    let patience = begun.recipe.patience;
+    let set = load_data(&begun.recipe, arguments.quiet)?;
+    let split = Split::by_alphabet(&set, &begun.recipe.hold_out, begun.recipe.seed)?;
+    let session = match begun.go_on(&set, &split)? {
+        GoOn::With(session) => *session,
+        GoOn::OutOfPatience(epoch) => {
+            print(format_args!(
+                "{shown} is finished: after epoch {epoch} its patience of {patience} epochs was at its end"
+            ))?;
+            return Ok(ExitCode::SUCCESS);
         }
-        None => progress.keep(&training)?,
-    }
-    let (epoch, step) = training.position();
-    if training.is_done() && directory.is_finished() {
-        print(format_args!(
-            "{} is finished: after epoch {epoch} its patience of {} epochs was at its end",
-            directory.path().display(),
-            recipe.patience
-        ))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    // In this order: were the epochs written first, a run killed in between would seem to have finished them.
-    if further {
-        directory.unfinish()?;
-    }
-    if further || !arguments.data.is_empty() {
-        directory.write_config(&recipe.to_toml())?;
-    }
-    // A run that was killed between the two has one epoch more here than in the state that it goes on from.
-    if epoch > 0 {
-        progress.write_metrics()?;
-    }
-    if !arguments.quiet {
-        note(format_args!(
-            "Going on with {} after epoch {epoch} of {epochs} and {step} steps, on {}",
-            directory.path().display(),
-            on(&recipe, &set, &split),
-        ));
-    }
-    show_layers(&recipe, talk)?;
-    run.train(training, progress)
-}
-
-fn show_layers(recipe: &Recipe, talk: Talk) -> Result<()> {
-    if talk == Talk::Much {
-        note(Summary::new(&recipe.architecture())?.to_string().trim_end());
-    }
-    Ok(())
+    };
+    let (epoch, step) = session.position();
+    let on = on(session.recipe(), &set, &split);
+    train(session, talk, |path| {
+        format!("Going on with {path} after epoch {epoch} of {epochs} and {step} steps, on {on}")
+    })
 }
 
 /// What a training works on, in words.
@@ -209,64 +140,36 @@ fn on(recipe: &Recipe, set: &Dataset, split: &Split) -> String {
     )
 }
 
-/// What is trained, on what, and where to.
-pub(super) struct Run<'a> {
-    pub(super) directory: &'a RunDirectory,
-    pub(super) recipe: &'a Recipe,
-    pub(super) set: &'a Dataset,
-    pub(super) split: &'a Split,
-}
-
-impl Run<'_> {
-    /// Trains to the end, or until Ctrl-C; then measures, and writes all that a finished run has, the model last.
-    fn train(&self, mut training: Training<'_>, mut progress: Progress<'_>) -> Result<ExitCode> {
-        let Run { directory, recipe, set, split } = *self;
-        directory.write_environment(&Environment::current(set, split))?;
-        interrupt::listen()?;
-        if !training.run(&mut progress)? {
-            let ((epoch, step), shown) = (training.position(), directory.path().display());
-            progress.finish();
+/// Trains to the end, or until Ctrl-C, and shows what comes of it.
+fn train(session: Session<'_>, talk: Talk, first: impl Fn(&str) -> String) -> Result<ExitCode> {
+    let (recipe, path) = (session.recipe().clone(), session.path().to_path_buf());
+    let shown = path.display().to_string();
+    if talk != Talk::Nothing {
+        note(first(&shown));
+    }
+    if talk == Talk::Much {
+        note(Summary::new(&recipe.architecture())?.to_string().trim_end());
+    }
+    interrupt::listen()?;
+    let mut progress = Progress::new(&recipe, talk);
+    let ended = session.run(&mut progress)?;
+    progress.finish();
+    match ended {
+        Ended::Stopped(epoch, step) => {
             note(format_args!(
                 "Stopped and saved after epoch {epoch} of {} and {step} steps; go on with: twinglyph train --resume {shown}",
                 recipe.epochs
             ));
-            return Ok(ExitCode::from(INTERRUPTED));
+            Ok(ExitCode::from(INTERRUPTED))
         }
-        progress.finish();
-        interrupt::saved();
-        let trained = training.finish()?;
-        let protocol = Protocol {
-            set,
-            split,
-            unseen: None,
-            label: recipe.label,
-            pairs: REPORT_PAIRS,
-            glyphs: 1,
-            seed: recipe.seed,
-        };
-        let evaluation = write_report(directory, recipe, &trained.model, trained.rule, &protocol)?;
-        let (rule, seed) = (trained.rule, recipe.seed);
-        let set_rules = choose_set_rules(&trained.model, set, &split.held_out, recipe.label, (rule, seed))?;
-        let values = trained.model.values();
-        let file = model_file(&trained.model, &values, recipe, (rule, set_rules), split.names(set));
-        file.save(&directory.final_model_path())?;
-        if !progress.is_quiet() && recipe.keep_best {
-            note(format_args!(
-                "Kept the weights of epoch {}, the best on the held-out alphabets.",
-                trained.kept
-            ));
+        Ended::Finished { evaluation, kept } => {
+            if talk != Talk::Nothing && recipe.keep_best {
+                note(format_args!("Kept the weights of epoch {kept}, the best on the held-out alphabets."));
+            }
+            print(evaluation.to_string().trim_end())?;
+            print(format_args!("Model, metrics and pictures: {shown}"))?;
+            print(format_args!("Report: {}", path.join(REPORT).display()))?;
+            Ok(ExitCode::SUCCESS)
         }
-        print(evaluation.to_string().trim_end())?;
-        print(format_args!("Model, metrics and pictures: {}", directory.path().display()))?;
-        print(format_args!("Report: {}", directory.path().join(REPORT).display()))?;
-        Ok(ExitCode::SUCCESS)
-    }
-
-    /// The weights of the best epoch so far, as a model.
-    pub(super) fn write_best(&self, training: &Training<'_>) -> Result<()> {
-        let Some((values, rule)) = training.kept() else { return Ok(()) };
-        let file =
-            model_file(training.model(), values, self.recipe, (rule, Vec::new()), self.split.names(self.set));
-        self.directory.write(BEST, &file.to_bytes())
     }
 }

@@ -7,6 +7,8 @@ use crate::data::augment::Augment;
 use crate::data::batches::Shares;
 use crate::data::sampler::Label;
 use crate::meant::meant;
+pub use crate::train::settings::Schedule;
+use crate::train::settings::Settings;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -96,16 +98,6 @@ pub struct Recipe {
     pub encoder: Vec<Layer>,
 }
 
-/// How the step size goes on after the warm-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Schedule {
-    /// It stays.
-    Constant,
-    /// Half a period of a cosine, from its full size to 0 (Loshchilov and Hutter 2017).
-    Cosine,
-}
-
 /// How many synthetic alphabets are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -125,9 +117,10 @@ impl Default for Recipe {
         let conv =
             |filters| Layer::Conv2d { filters, kernel: Pair(3, 3), stride: Pair(1, 1), padding: Pair(0, 0) };
         let pool = || Layer::MaxPool2d { window: Pair(2, 2), stride: None };
+        let settings = Settings::default();
         Recipe {
             loss: Loss::Contrastive,
-            label: Label::Alphabet,
+            label: settings.label,
             margin: 1.0,
             mining: None,
             temperature: 0.1,
@@ -135,25 +128,25 @@ impl Default for Recipe {
             head: false,
             channels: 1,
             size: 105,
-            batch: 32,
-            steps: 200,
-            epochs: 20,
-            learning_rate: 1e-3,
-            warmup: 0,
-            schedule: Schedule::Constant,
-            weight_decay: 0.0,
-            clip_norm: 0.0,
-            ema: 0.0,
-            orientations: 1,
+            batch: settings.batch,
+            steps: settings.steps,
+            epochs: settings.epochs,
+            learning_rate: settings.learning_rate,
+            warmup: settings.warmup,
+            schedule: settings.schedule,
+            weight_decay: settings.weight_decay,
+            clip_norm: settings.clip_norm,
+            ema: settings.ema,
+            orientations: settings.orientations,
             views: 1,
-            seed: 1,
-            validation_pairs: 2000,
-            keep_best: true,
-            patience: 0,
+            seed: settings.seed,
+            validation_pairs: settings.validation_pairs,
+            keep_best: settings.keep_best,
+            patience: settings.patience,
             hold_out: Vec::new(),
             data: Vec::new(),
-            sample: Shares::default(),
-            augment: Augment::default(),
+            sample: settings.sample,
+            augment: settings.augment,
             synthetic: Synthetic::default(),
             encoder: vec![
                 conv(16),
@@ -248,18 +241,26 @@ impl Recipe {
         Recipe { data: Vec::new(), ..self.clone() }
     }
 
-    /// The step size of a step, counted from 0 over all epochs.
-    pub fn learning_rate_at(&self, step: usize) -> f64 {
-        if step < self.warmup {
-            return self.learning_rate * (step + 1) as f64 / self.warmup as f64;
-        }
-        match self.schedule {
-            Schedule::Constant => self.learning_rate,
-            Schedule::Cosine => {
-                let rest = (self.epochs * self.steps).saturating_sub(self.warmup).max(1);
-                let done = ((step - self.warmup) as f64 / rest as f64).min(1.0);
-                self.learning_rate * (1.0 + (std::f64::consts::PI * done).cos()) / 2.0
-            }
+    /// How it is trained.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            label: self.label,
+            batch: self.batch,
+            sample: self.sample,
+            steps: self.steps,
+            epochs: self.epochs,
+            learning_rate: self.learning_rate,
+            warmup: self.warmup,
+            schedule: self.schedule,
+            weight_decay: self.weight_decay,
+            clip_norm: self.clip_norm,
+            ema: self.ema,
+            orientations: self.orientations,
+            augment: self.augment,
+            seed: self.seed,
+            validation_pairs: self.validation_pairs,
+            keep_best: self.keep_best,
+            patience: self.patience,
         }
     }
 
@@ -271,7 +272,7 @@ impl Recipe {
             head: self.head,
             views: self.views,
             objective: Objective {
-                loss: self.loss,
+                loss: self.loss.clone(),
                 margin: self.margin,
                 mining: self.mining,
                 temperature: self.temperature,

@@ -14,5 +14,6 @@ pub mod onnx;
 pub mod picture;
 pub mod plots;
 pub mod report;
+pub mod session;
 pub mod trace_file;
 pub mod trained;

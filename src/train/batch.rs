@@ -1,5 +1,6 @@
 //! One step's glyphs: their images on the tape, forward, backward, and distances of pairs for the accuracy.
 
+use super::settings::Settings;
 use crate::Result;
 use crate::data::Dataset;
 use crate::data::augment::Augment;
@@ -8,7 +9,6 @@ use crate::data::orientation::Orientation;
 use crate::data::sampler::{Pair, PairSampler, Triplet, TripletSampler};
 use crate::data::writer::Writer;
 use crate::evaluate::metrics::best_threshold;
-use crate::recipes::Recipe;
 use rand::Rng;
 use rayon::prelude::*;
 use twinglyph_engine::nn::{Form, Mode, Model, PairLoss};
@@ -63,14 +63,23 @@ pub(super) struct Images<'a> {
 const AUGMENT: u64 = 1 << 63;
 
 impl Sampler {
-    pub(super) fn new(recipe: &Recipe, set: &Dataset, alphabets: &[usize]) -> Result<Sampler> {
-        let label = recipe.label;
-        Ok(match recipe.architecture().objective.form() {
-            Form::Pairs => Sampler::Pairs(PairSampler::new(set, alphabets, label)?, recipe.batch),
-            Form::Triplets => Sampler::Triplets(TripletSampler::new(set, alphabets, label)?, recipe.batch),
-            Form::Labels => {
-                Sampler::Labels(BatchSampler::new(set, alphabets, label, recipe.sample, recipe.orientations)?)
-            }
+    pub(super) fn new(
+        settings: &Settings,
+        form: Form,
+        set: &Dataset,
+        alphabets: &[usize],
+    ) -> Result<Sampler> {
+        let label = settings.label;
+        Ok(match form {
+            Form::Pairs => Sampler::Pairs(PairSampler::new(set, alphabets, label)?, settings.batch),
+            Form::Triplets => Sampler::Triplets(TripletSampler::new(set, alphabets, label)?, settings.batch),
+            Form::Labels => Sampler::Labels(BatchSampler::new(
+                set,
+                alphabets,
+                label,
+                settings.sample,
+                settings.orientations,
+            )?),
         })
     }
 
@@ -84,13 +93,13 @@ impl Sampler {
 }
 
 impl<'a> Images<'a> {
-    pub(super) fn new(recipe: &Recipe, set: &'a Dataset, input: [usize; 3]) -> Images<'a> {
+    pub(super) fn new(settings: &Settings, set: &'a Dataset, input: [usize; 3]) -> Images<'a> {
         Images {
             set,
             writer: Writer::new(set.size(), input),
-            augment: recipe.augment,
-            plain: recipe.augment.is_none() && recipe.orientations == 1,
-            seed: recipe.seed,
+            augment: settings.augment,
+            plain: settings.augment.is_none() && settings.orientations == 1,
+            seed: settings.seed,
         }
     }
 

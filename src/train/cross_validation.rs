@@ -4,16 +4,15 @@
 //! epoch and threshold. So the fold's own alphabets are as new to the model as those of the world, and no figure
 //! chooses anything. Two settings that differ by less than the spread over folds are equal.
 
-use super::{EpochMetrics, Observer, Reading, train};
+use super::{EpochMetrics, Observer, Reading, Settings, train};
 use crate::Result;
 use crate::data::Dataset;
 use crate::data::sampler::PairSampler;
 use crate::data::split::Split;
 pub use crate::evaluate::figures::{AlphabetFigures, Figures};
 use crate::evaluate::protocol::score_glyphs;
-use crate::recipes::Recipe;
 use serde::Serialize;
-use twinglyph_engine::nn::Model;
+use twinglyph_engine::nn::{Architecture, Model};
 use twinglyph_engine::random::rng;
 
 /// The stream of chance of the pairs that measure the folds.
@@ -52,12 +51,13 @@ pub trait FoldObserver: Observer {
     fn done(&mut self, fold: &Fold);
 }
 
-/// Trains and measures a recipe fold by fold, on `pairs` balanced pairs of each fold's alphabets.
+/// Trains and measures fold by fold, on `pairs` balanced pairs of each fold's alphabets.
 ///
 /// # Errors
 /// When there are too few alphabets for so many folds, or as [`train`].
 pub fn cross_validate(
-    recipe: &Recipe,
+    architecture: &Architecture,
+    settings: &Settings,
     set: &Dataset,
     folds: usize,
     pairs: usize,
@@ -65,12 +65,13 @@ pub fn cross_validate(
 ) -> Result<CrossValidation> {
     let mut results = Vec::with_capacity(folds);
     let mut alphabets = Vec::new();
-    for (i, (split, part)) in Split::folds(set, folds, recipe.seed)?.into_iter().enumerate() {
+    for (i, (split, part)) in Split::folds(set, folds, settings.seed)?.into_iter().enumerate() {
         let names: Vec<String> = part.iter().map(|&a| set.alphabets()[a].name.clone()).collect();
         observer.fold(i + 1, &names);
-        let model = Model::new(recipe.architecture(), recipe.seed)?;
-        let trained = train(recipe, model, set, &split, &mut Inner(observer))?;
-        let drawn = PairSampler::new(set, &part, recipe.label)?.batch(pairs, &mut rng(recipe.seed, PAIRS));
+        let model = Model::new(architecture.clone(), settings.seed)?;
+        let trained = train(settings.clone(), model, set, &split, &mut Inner(observer))?;
+        let drawn =
+            PairSampler::new(set, &part, settings.label)?.batch(pairs, &mut rng(settings.seed, PAIRS));
         let scored = score_glyphs(&trained.model, set, &drawn)?;
         let figures = Figures::of(&scored, trained.rule.threshold);
         for (&alphabet, name) in part.iter().zip(&names) {

@@ -6,6 +6,7 @@ pub mod checkpoint;
 pub mod cross_validation;
 mod monitor;
 pub mod rehearsal;
+pub mod settings;
 mod training;
 mod validation;
 
@@ -13,9 +14,9 @@ use crate::Result;
 use crate::data::Dataset;
 use crate::data::split::Split;
 use crate::evaluate::calibration::Rule;
-use crate::recipes::Recipe;
 pub use monitor::{Reading, alarm};
 use serde::Serialize;
+pub use settings::{Schedule, Settings};
 pub use training::Training;
 use twinglyph_engine::nn::Model;
 
@@ -119,18 +120,18 @@ pub struct Trained {
     pub history: Vec<EpochMetrics>,
 }
 
-/// Trains `model` by a recipe on the training alphabets of a split.
+/// Trains `model` on the training alphabets of a split.
 ///
 /// # Errors
 /// When an alphabet has too few glyphs, the loss is no longer a number, or the observer fails.
 pub fn train(
-    recipe: &Recipe,
+    settings: Settings,
     model: Model<f32>,
     set: &Dataset,
     split: &Split,
     observer: &mut dyn Observer,
 ) -> Result<Trained> {
-    let mut training = Training::new(recipe, model, set, split)?;
+    let mut training = Training::new(settings, model, set, split)?;
     training.run(observer)?;
     training.finish()
 }

@@ -5,14 +5,14 @@
 //! ```text
 //! contrastive   margin^2 / 4          balanced pairs, all at the best distance, margin / 2
 //! triplet       margin                every distance is equal
-//! of batches    the loss of a batch whose glyphs all lie in one point
+//! of batches    the loss of a batch whose glyphs all lie in one point; so is that of a loss of one's own
 //! ```
 
 use super::batch::Tally;
+use super::settings::Settings;
 use crate::Result;
-use crate::data::batches::Shares;
-use crate::recipes::Recipe;
-use twinglyph_engine::nn::{Form, Layer, Model, Objective, Parameter};
+use crate::data::sampler::Label;
+use twinglyph_engine::nn::{Architecture, Form, Layer, Loss, Model, Objective, Parameter};
 use twinglyph_engine::tape::Tape;
 use twinglyph_engine::tensor::Tensor;
 
@@ -27,7 +27,7 @@ pub struct Reading {
     pub spread: [f64; 2],
     /// Root mean square length of the embeddings of held-out glyphs.
     pub length: f64,
-    /// Share of the embedding's numbers beyond 0.99 either way, where a tanh or a sigmoid made them.
+    /// Share of the embedding's numbers within 0.01 of an end of the tanh's or sigmoid's range, where one made them.
     pub saturated: Option<f64>,
     /// Mean distance of the epoch's positive and of its negative pairs.
     pub distance: [f64; 2],
@@ -81,15 +81,20 @@ impl Reading {
 ///
 /// # Errors
 /// When the recipe's loss cannot be computed.
-pub fn alarm(recipe: &Recipe, readings: &[Reading]) -> Result<Option<String>> {
-    let mut monitor = Monitor::new(recipe)?;
+pub fn alarm(
+    architecture: &Architecture,
+    settings: &Settings,
+    readings: &[Reading],
+) -> Result<Option<String>> {
+    let mut monitor = Monitor::new(architecture, settings)?;
     Ok(readings.iter().find_map(|reading| monitor.judge(reading)))
 }
 
 /// Watches the epochs of a run.
 pub(super) struct Monitor {
     baseline: f64,
-    has_bounded_end: bool,
+    /// What the encoder's last activation comes close to where it is saturated.
+    ends: Option<[f32; 2]>,
     has_head: bool,
     has_mining: bool,
     first: Option<f64>,
@@ -97,13 +102,18 @@ pub(super) struct Monitor {
 }
 
 impl Monitor {
-    pub(super) fn new(recipe: &Recipe) -> Result<Monitor> {
-        let objective = recipe.architecture().objective;
+    pub(super) fn new(architecture: &Architecture, settings: &Settings) -> Result<Monitor> {
+        let Architecture { encoder, head, objective, .. } = architecture;
+        let ends = match encoder.last() {
+            Some(Layer::Tanh {}) => Some([-1.0, 1.0]),
+            Some(Layer::Sigmoid {}) => Some([0.0, 1.0]),
+            _ => None,
+        };
         Ok(Monitor {
-            baseline: baseline(&objective, recipe.sample)?,
-            has_bounded_end: matches!(recipe.encoder.last(), Some(Layer::Tanh {} | Layer::Sigmoid {})),
-            has_head: recipe.head,
-            has_mining: recipe.mining.is_some(),
+            baseline: baseline(objective, settings)?,
+            ends,
+            has_head: *head,
+            has_mining: objective.mining.is_some(),
             first: None,
             alarmed: false,
         })
@@ -135,13 +145,16 @@ impl Monitor {
         let all = tally.distances.iter().map(|d| f64::from(*d));
         let spread = columns_spread(embeddings);
         let (rows, values) = (embeddings.dims()[0] as f64, embeddings.values());
-        let beyond = || values.iter().filter(|x| x.abs() > 0.99).count() as f64 / values.len() as f64;
+        let near = |ends: [f32; 2]| {
+            let near = |x: &&f32| ends.iter().any(|end| (**x - end).abs() < 0.01);
+            values.iter().filter(near).count() as f64 / values.len() as f64
+        };
         Reading {
             epoch: epoch as u32,
             loss_ratio: loss / self.baseline,
             spread: [spread.iter().copied().fold(f64::INFINITY, f64::min), mean(spread.iter().copied())],
             length: (values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / rows).sqrt(),
-            saturated: self.has_bounded_end.then(beyond),
+            saturated: self.ends.map(near),
             distance: [mean_of(true), mean_of(false)],
             distance_spread: deviation(all),
             active: (tally.triplets > 0).then(|| tally.active as f64 / tally.triplets as f64),
@@ -184,7 +197,7 @@ impl Monitor {
         }
         if r.saturated.is_some_and(|share| share > 0.9) {
             return Some(format!(
-                "the embeddings are saturated: {:.0} % of their numbers lie beyond 0.99, where the last activation \
+                "the embeddings are saturated: {:.0} % of their numbers lie within 0.01 of the range's ends, where the last activation \
                  passes no gradient; a lower learning_rate or a batch_norm before it usually helps",
                 100.0 * r.saturated.unwrap_or(0.0)
             ));
@@ -209,17 +222,31 @@ impl Monitor {
 }
 
 /// The loss of a model that has learned nothing.
-fn baseline(objective: &Objective, shares: Shares) -> Result<f64> {
-    Ok(match objective.form() {
-        Form::Pairs => objective.margin * objective.margin / 4.0,
-        Form::Triplets => objective.margin,
-        Form::Labels => {
+fn baseline(objective: &Objective, settings: &Settings) -> Result<f64> {
+    let shares = settings.sample;
+    let mut tape = Tape::<f64>::new();
+    let mut points = |rows| tape.constant(Tensor::zeros([rows, 1]));
+    Ok(match (objective.form(), &objective.loss) {
+        (Form::Pairs, Loss::Custom(_)) => {
+            let (distance, same) = (points(2), Tensor::new([2, 1], vec![0.0, 1.0])?);
+            let same = tape.constant(same);
+            let loss = objective.of_pairs(&mut tape, distance, same)?;
+            tape.value(loss).values()[0]
+        }
+        (Form::Triplets, Loss::Custom(_)) => {
+            let points = [points(1), points(1), points(1)];
+            let loss = objective.of_triplets(&mut tape, points)?;
+            tape.value(loss).values()[0]
+        }
+        (Form::Pairs, _) => objective.margin * objective.margin / 4.0,
+        (Form::Triplets, _) => objective.margin,
+        (Form::Labels, _) => {
             let glyphs = shares.glyphs();
             let each = [shares.characters * shares.drawings, shares.drawings];
             let labels = each.map(|each| (0..glyphs as u32).map(|i| i / each as u32).collect::<Vec<u32>>());
-            let mut tape = Tape::<f64>::new();
-            let points = tape.constant(Tensor::zeros([glyphs, 1]));
-            let loss = objective.of_labels(&mut tape, points, [&labels[0], &labels[1]], 0)?.loss;
+            let points = points(glyphs);
+            let coarse = usize::from(settings.label == Label::Character);
+            let loss = objective.of_labels(&mut tape, points, [&labels[coarse], &labels[1]], 0)?.loss;
             tape.value(loss).values()[0]
         }
     })

@@ -4,13 +4,13 @@ use super::batch::{Images, Sampler, Tally};
 use super::checkpoint::Checkpoint;
 use super::monitor::{Monitor, layer_gradients, trained_layers};
 use super::rehearsal::images;
+use super::settings::Settings;
 use super::validation::{Measured, Validation};
 use super::{EpochMetrics, Observer, Reading, Trained};
 use crate::data::Dataset;
 use crate::data::sampler::Label;
 use crate::data::split::Split;
 use crate::evaluate::calibration::{Calibration, Rule};
-use crate::recipes::Recipe;
 use crate::{Error, Result};
 use twinglyph_engine::nn::{Adam, AdamSettings, Average, Form, Model};
 use twinglyph_engine::random::{ChaCha8Rng, rng};
@@ -20,9 +20,9 @@ use twinglyph_engine::tensor::Tensor;
 /// Streams of chance of a run; stream 0 draws the first weights.
 const BATCHES: u64 = 1;
 
-/// A model on its way through a recipe.
+/// A model on its way through a settings.
 pub struct Training<'a> {
-    recipe: &'a Recipe,
+    settings: Settings,
     set: &'a Dataset,
     sampler: Sampler,
     validation: Validation,
@@ -58,44 +58,45 @@ impl<'a> Training<'a> {
     /// # Errors
     /// When an alphabet has too few glyphs, there are too few alphabets for a batch, or there is no memory for its images.
     pub fn new(
-        recipe: &'a Recipe,
+        settings: Settings,
         model: Model<f32>,
         set: &'a Dataset,
         split: &Split,
     ) -> Result<Training<'a>> {
-        let settings = AdamSettings {
-            weight_decay: recipe.weight_decay,
-            clip_norm: recipe.clip_norm,
+        let adam = AdamSettings {
+            weight_decay: settings.weight_decay,
+            clip_norm: settings.clip_norm,
             ..AdamSettings::default()
         };
         // The images alone of a step; what is made of them says so itself.
         let form = model.architecture().objective.form();
-        let images = if form == Form::Labels { recipe.sample.glyphs() } else { images(form, recipe.batch) };
+        let images =
+            if form == Form::Labels { settings.sample.glyphs() } else { images(form, settings.batch) };
         expect_room::<f32>(images.saturating_mul(model.architecture().input.iter().product()))?;
         Ok(Training {
-            recipe,
             set,
-            sampler: Sampler::new(recipe, set, &split.training)?,
-            validation: Validation::new(recipe, set, &split.held_out)?,
-            images: Images::new(recipe, set, model.architecture().input),
-            adam: Adam::new(settings),
-            average: (recipe.ema > 0.0).then(|| Average::new(recipe.ema, model.values())),
-            monitor: Monitor::new(recipe)?,
-            rng: rng(recipe.seed, BATCHES),
+            sampler: Sampler::new(&settings, form, set, &split.training)?,
+            validation: Validation::new(&settings, form, set, &split.held_out)?,
+            images: Images::new(&settings, set, model.architecture().input),
+            adam: Adam::new(adam),
+            average: (settings.ema > 0.0).then(|| Average::new(settings.ema, model.values())),
+            monitor: Monitor::new(model.architecture(), &settings)?,
+            rng: rng(settings.seed, BATCHES),
             epoch: 0,
             step: 0,
             tally: Tally::default(),
-            history: Vec::with_capacity(recipe.epochs),
-            readings: Vec::with_capacity(recipe.epochs),
+            history: Vec::with_capacity(settings.epochs),
+            readings: Vec::with_capacity(settings.epochs),
             best: None,
             last_better: 0,
             model,
+            settings,
         })
     }
 
     /// Whether all epochs are done, or so many that patience is at its end.
     pub fn is_done(&self) -> bool {
-        let Recipe { epochs, patience, .. } = *self.recipe;
+        let Settings { epochs, patience, .. } = self.settings;
         self.epoch >= epochs || (patience > 0 && self.epoch - self.last_better >= patience)
     }
 
@@ -120,11 +121,11 @@ impl<'a> Training<'a> {
     /// When the loss is no longer a number, or the observer fails.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<bool> {
         while !self.is_done() {
-            while self.step < self.recipe.steps {
+            while self.step < self.settings.steps {
                 let loss = self.one_step()?;
                 observer.step(self.epoch + 1, self.step, loss, &|| self.tally.accuracy());
                 // The epoch's last step leaves gradients that its end looks at.
-                if self.step < self.recipe.steps && observer.stop() {
+                if self.step < self.settings.steps && observer.stop() {
                     observer.save(self, false)?;
                     return Ok(false);
                 }
@@ -140,10 +141,10 @@ impl<'a> Training<'a> {
 
     /// The next step; its loss.
     fn one_step(&mut self) -> Result<f32> {
-        let index = self.epoch * self.recipe.steps + self.step;
-        self.adam.set_learning_rate(self.recipe.learning_rate_at(index));
+        let index = self.epoch * self.settings.steps + self.step;
+        self.adam.set_learning_rate(self.settings.learning_rate_at(index));
         let batch = self.sampler.batch(&mut self.rng);
-        let by_character = self.recipe.label == Label::Character;
+        let by_character = self.settings.label == Label::Character;
         let loss = batch.step(&mut self.model, &self.images, index, by_character, &mut self.tally)?;
         if let Some(place) = self.model.fault(loss)? {
             return Err(self.diverged(&format!("numbers stopped being finite {place}")));
@@ -171,7 +172,7 @@ impl<'a> Training<'a> {
 
     /// Looks at the held-out alphabets, and keeps the weights where the recipe wants that; whether they are the best so far.
     fn end_epoch(&mut self, observer: &mut dyn Observer) -> Result<bool> {
-        let (recipe, epoch) = (self.recipe, self.epoch + 1);
+        let epoch = self.epoch + 1;
         let tally = std::mem::take(&mut self.tally);
         let gradients = layer_gradients(&self.model);
         // The average of the weights, where there is one, is what is measured and kept; training goes on with its own.
@@ -186,7 +187,7 @@ impl<'a> Training<'a> {
             let why = format!("the loss on the held-out alphabets is {}", val.loss);
             return Err(diverged(format!("epoch {epoch}, its end"), &why));
         }
-        let loss = tally.loss / recipe.steps as f64;
+        let loss = tally.loss / self.settings.steps as f64;
         let metrics = EpochMetrics {
             epoch: epoch as u32,
             loss: loss as f32,
@@ -195,7 +196,7 @@ impl<'a> Training<'a> {
             val_accuracy: val.accuracy,
             val_auc: val.auc,
             threshold: val.threshold,
-            learning_rate: recipe.learning_rate_at(epoch * recipe.steps - 1) as f32,
+            learning_rate: self.settings.learning_rate_at(epoch * self.settings.steps - 1) as f32,
         };
         let reading = self.monitor.read(epoch, loss, &tally, &val.embeddings, gradients);
         observer.epoch(&metrics, &reading)?;
@@ -206,7 +207,7 @@ impl<'a> Training<'a> {
         if better {
             self.last_better = epoch;
         }
-        if !recipe.keep_best || better {
+        if !self.settings.keep_best || better {
             self.best = Some(Best { epoch, calibration: val.calibration, values: self.model.values() });
         }
         self.history.push(metrics);
@@ -321,14 +322,14 @@ impl Training<'_> {
         if self.history.len() != epoch || self.readings.len() != epoch {
             return Err(Error::input("history", format!("is not of {epoch} epochs")));
         }
-        if step >= self.recipe.steps || last_better > epoch || (epoch > 0 && last_better == 0) {
+        if step >= self.settings.steps || last_better > epoch || (epoch > 0 && last_better == 0) {
             return Err(Error::input("counts", "are of another recipe"));
         }
         self.model.set_values(self.tensors(from, "model")?);
         self.restore_adam(from)?;
         if self.average.is_some() {
             let values = self.tensors(from, "average")?;
-            self.average = Some(Average::with_values(self.recipe.ema, steps(from, "average")?, values));
+            self.average = Some(Average::with_values(self.settings.ema, steps(from, "average")?, values));
         }
         self.tally = Tally {
             loss: from.numbers::<f64, 1>("tally.loss")?[0],

@@ -1,6 +1,7 @@
 //! Fixed pairs, triplets or batches of held-out alphabets, the same after every epoch.
 
 use super::batch::labels;
+use super::settings::Settings;
 use crate::Result;
 use crate::data::Dataset;
 use crate::data::batches::{BatchSampler, Drawn, Shares};
@@ -8,7 +9,6 @@ use crate::data::sampler::{Label, Pair, PairSampler, Triplet, TripletSampler};
 use crate::evaluate::calibration::Calibration;
 use crate::evaluate::embed::{embed, embed_plain};
 use crate::evaluate::metrics::{best_threshold, roc_auc};
-use crate::recipes::Recipe;
 use twinglyph_engine::nn::{Form, Model};
 use twinglyph_engine::random::rng;
 use twinglyph_engine::tape::{Tape, Var};
@@ -40,22 +40,27 @@ pub(super) struct Measured {
 }
 
 impl Validation {
-    pub(super) fn new(recipe: &Recipe, set: &Dataset, held_out: &[usize]) -> Result<Validation> {
-        let label = recipe.label;
-        let count = recipe.validation_pairs;
-        let pairs = PairSampler::new(set, held_out, label)?.batch(count, &mut rng(recipe.seed, PAIRS));
+    pub(super) fn new(
+        settings: &Settings,
+        form: Form,
+        set: &Dataset,
+        held_out: &[usize],
+    ) -> Result<Validation> {
+        let label = settings.label;
+        let count = settings.validation_pairs;
+        let pairs = PairSampler::new(set, held_out, label)?.batch(count, &mut rng(settings.seed, PAIRS));
         let (mut triplets, mut batches) = (Vec::new(), Vec::new());
-        match recipe.architecture().objective.form() {
+        match form {
             Form::Pairs => {}
             Form::Triplets => {
                 let sampler = TripletSampler::new(set, held_out, label)?;
-                triplets = sampler.batch(count / 2, &mut rng(recipe.seed, TRIPLETS));
+                triplets = sampler.batch(count / 2, &mut rng(settings.seed, TRIPLETS));
             }
             Form::Labels => {
-                let alphabets = recipe.sample.alphabets.min(held_out.len());
-                let shares = Shares { alphabets, ..recipe.sample };
+                let alphabets = settings.sample.alphabets.min(held_out.len());
+                let shares = Shares { alphabets, ..settings.sample };
                 let sampler = BatchSampler::new(set, held_out, label, shares, 1)?;
-                let mut rng = rng(recipe.seed, BATCHES);
+                let mut rng = rng(settings.seed, BATCHES);
                 batches = (0..(count / shares.glyphs()).max(1)).map(|_| sampler.batch(&mut rng)).collect();
             }
         }
@@ -102,7 +107,7 @@ impl Validation {
         distances: &[f32],
         same: &[bool],
     ) -> Result<f32> {
-        let objective = model.architecture().objective;
+        let objective = &model.architecture().objective;
         let width = embeddings.dims()[1];
         let rows = |tape: &mut Tape<f32>, glyphs: &mut dyn ExactSizeIterator<Item = usize>| -> Var {
             tape.constant_with([glyphs.len(), width], |values| {

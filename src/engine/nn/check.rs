@@ -70,7 +70,7 @@ fn check_model(name: &str) -> Result<Row> {
     let flat: Vec<_> = layers.iter().flatten().collect();
     let mut inputs: Vec<Tensor<f64>> = flat.iter().map(|p| value(p.source, &p.shape, &mut rng)).collect();
     let trainable: Vec<usize> = (0..flat.len()).filter(|&i| flat[i].source.is_trainable()).collect();
-    let (towers, batch) = match objective.form() {
+    let (towers, batch) = match architecture.objective.form() {
         Form::Pairs => (2, BATCH),
         Form::Triplets => (3, BATCH),
         Form::Labels => (1, 2 * BATCH),

@@ -1,6 +1,7 @@
 //! The layers that a recipe can name: each is an op with its parameters.
 
 use super::architecture::{Mode, Parameter, Source};
+use super::custom::{AnyLayer, CustomLayer};
 use crate::ops;
 use crate::tape::{Op, Tape, Var};
 use crate::tensor::{Element, Shape};
@@ -70,6 +71,9 @@ pub enum Layer {
         /// Features of the output.
         units: usize,
     },
+    /// A layer of one's own: see [`Layer::custom`]. No recipe can name it.
+    #[serde(skip)]
+    Custom(AnyLayer),
 }
 
 /// (vertical, horizontal); written as one number where both are the same.
@@ -126,9 +130,15 @@ fn default_momentum() -> f64 {
 }
 
 impl Layer {
+    /// A layer of one's own.
+    pub fn custom(layer: impl CustomLayer) -> Layer {
+        Layer::Custom(AnyLayer::new(layer))
+    }
+
     /// The name that a recipe gives it.
     pub fn name(&self) -> &'static str {
         match self {
+            Layer::Custom(layer) => layer.name(),
             Layer::Conv2d { .. } => "conv2d",
             Layer::Relu {} => "relu",
             Layer::Tanh {} => "tanh",
@@ -156,6 +166,7 @@ impl Layer {
         };
         let glorot = |fan_in, fan_out| Source::GlorotUniform { fan_in, fan_out };
         Ok(match (self, input.dims()) {
+            (Layer::Custom(layer), _) => layer.parameters(input)?,
             (Layer::Conv2d { filters, kernel, .. }, &[_, channels, _, _]) => {
                 let area = kernel.0 * kernel.1;
                 vec![
@@ -204,6 +215,9 @@ impl Layer {
     /// # Errors
     /// When the layer cannot work on such inputs.
     pub fn output_shape(&self, input: &Shape) -> Result<Shape> {
+        if let Layer::Custom(layer) = self {
+            return layer.output_shape(input);
+        }
         let parameters = self.parameters(input)?;
         // In training batch-norm reads no running statistics.
         let read = parameters.iter().filter(|p| p.source.is_trainable());
@@ -234,6 +248,7 @@ impl Layer {
                 return Ok(y);
             }
             (Layer::Dropout { .. }, Mode::Eval) => return Ok(x),
+            (Layer::Custom(layer), _) => return layer.apply(tape, x, parameters, mode),
             _ => inputs.extend(parameters),
         }
         tape.apply(self.op(mode), &inputs)
@@ -261,6 +276,7 @@ impl Layer {
             Layer::Dropout { rate } => Box::new(ops::Dropout { rate, seed: mode.seed() }),
             Layer::L2Normalise {} => Box::new(ops::L2Normalise),
             Layer::Dense { .. } => Box::new(ops::Dense),
+            Layer::Custom(_) => unreachable!("it is applied by itself"),
         }
     }
 }

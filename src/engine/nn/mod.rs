@@ -2,6 +2,7 @@
 
 mod architecture;
 mod check;
+mod custom;
 mod fuse;
 mod layer;
 mod model;
@@ -12,6 +13,7 @@ mod summary;
 pub use crate::ops::Mining;
 pub use architecture::{Architecture, Mode, Parameter, Source};
 pub use check::{CHECKED_MODELS, check_models};
+pub use custom::{AnyLayer, AnyLoss, CustomLayer, CustomLoss};
 pub use layer::{Layer, Pair};
 pub use model::Model;
 pub use objective::{BatchLoss, Form, Loss, Objective, PairLoss};

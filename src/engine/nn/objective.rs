@@ -1,5 +1,6 @@
 //! What is minimised: a loss, and the form in which it wants its glyphs.
 
+use super::custom::{AnyLoss, CustomLoss, Given};
 use crate::ops::{
     Add, ContrastiveLoss, MinedTripletLoss, Mining, MultiSimilarityLoss, PairwiseSquaredDistance, Scale,
     SupervisedContrastiveLoss, TripletLoss,
@@ -10,7 +11,7 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// The losses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
     /// Of pairs: see [`ContrastiveLoss`].
@@ -21,6 +22,16 @@ pub enum Loss {
     SupervisedContrastive,
     /// Of a batch of labels: see [`MultiSimilarityLoss`].
     MultiSimilarity,
+    /// A loss of one's own: see [`Loss::custom`]. No recipe can name it.
+    #[serde(skip)]
+    Custom(AnyLoss),
+}
+
+impl Loss {
+    /// A loss of one's own.
+    pub fn custom(loss: impl CustomLoss) -> Loss {
+        Loss::Custom(AnyLoss::new(loss))
+    }
 }
 
 /// What a step is given.
@@ -35,7 +46,7 @@ pub enum Form {
 }
 
 /// A loss with its constants.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Objective {
     /// What is minimised.
     pub loss: Loss,
@@ -89,7 +100,8 @@ pub struct BatchLoss {
 impl Objective {
     /// What a step is given.
     pub fn form(&self) -> Form {
-        match (self.loss, self.mining) {
+        match (&self.loss, self.mining) {
+            (Loss::Custom(loss), _) => loss.form(),
             (Loss::Contrastive, _) => Form::Pairs,
             (Loss::Triplet, None) => Form::Triplets,
             _ => Form::Labels,
@@ -101,6 +113,9 @@ impl Objective {
     /// # Errors
     /// When the shapes do not fit.
     pub fn of_pairs<E: Element>(&self, tape: &mut Tape<E>, distance: Var, same: Var) -> Result<Var> {
+        if let Loss::Custom(loss) = &self.loss {
+            return loss.of(tape, Given::Pairs { distance, same });
+        }
         tape.apply(ContrastiveLoss { margin: self.margin }, &[distance, same])
     }
 
@@ -109,6 +124,9 @@ impl Objective {
     /// # Errors
     /// When the shapes do not fit.
     pub fn of_triplets<E: Element>(&self, tape: &mut Tape<E>, embeddings: [Var; 3]) -> Result<Var> {
+        if let Loss::Custom(loss) = &self.loss {
+            return loss.of(tape, Given::Triplets(embeddings));
+        }
         tape.apply(TripletLoss { margin: self.margin }, &embeddings)
     }
 
@@ -125,26 +143,30 @@ impl Objective {
         seed: u64,
     ) -> Result<BatchLoss> {
         let squared_distances = tape.apply(PairwiseSquaredDistance, &[embeddings])?;
-        let loss = self.of_squared_distances(tape, squared_distances, labels, seed)?;
+        let loss = self.of_distances(tape, embeddings, squared_distances, labels, seed)?;
         let mined = self.mining.map(|_| loss);
         if self.character_weight == 0.0 {
             return Ok(BatchLoss { loss, embeddings, squared_distances, mined });
         }
-        let second = self.of_squared_distances(tape, squared_distances, finer, seed.wrapping_add(1))?;
+        let second = self.of_distances(tape, embeddings, squared_distances, finer, seed.wrapping_add(1))?;
         let second = tape.apply(Scale { factor: self.character_weight }, &[second])?;
         Ok(BatchLoss { loss: tape.apply(Add, &[loss, second])?, embeddings, squared_distances, mined })
     }
 
-    fn of_squared_distances<E: Element>(
+    fn of_distances<E: Element>(
         &self,
         tape: &mut Tape<E>,
+        embeddings: Var,
         squared_distances: Var,
         labels: &[u32],
         seed: u64,
     ) -> Result<Var> {
+        if let Loss::Custom(loss) = &self.loss {
+            return loss.of(tape, Given::Labels { embeddings, squared_distances, labels, seed });
+        }
         let labels = labels.to_vec();
         let Objective { margin, temperature, .. } = *self;
-        match (self.loss, self.mining) {
+        match (&self.loss, self.mining) {
             (Loss::SupervisedContrastive, _) => {
                 tape.apply(SupervisedContrastiveLoss { temperature, labels }, &[squared_distances])
             }
@@ -156,7 +178,7 @@ impl Objective {
             (Loss::Triplet, Some(mining)) => {
                 tape.apply(MinedTripletLoss { margin, mining, seed, labels }, &[squared_distances])
             }
-            (Loss::Contrastive | Loss::Triplet, _) => {
+            (Loss::Contrastive | Loss::Triplet | Loss::Custom(_), _) => {
                 Err(Error::shape("loss", "a batch of labels for a loss of pairs or triplets"))
             }
         }

@@ -174,7 +174,7 @@ impl<E: Element> Average<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::{Architecture, Layer, Objective};
+    use crate::nn::{Architecture, Layer, Model, Objective};
     use crate::ops::Sum;
 
     /// A dense layer of two features on one image of 1 x 2; the loss is the sum of its outputs for the pixels (1, 3).

@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_step_like_the_one_before_allocates_nothing_and_sizes_that_come_and_go_are_let_go() {
-        let mut pool = Pool::default();
+        let mut pool = Pool::<f32>::default();
         assert_eq!(step(&mut pool, &[10, 20, 20, 30]), 4);
         assert_eq!(step(&mut pool, &[10, 20, 20, 30]), 0);
         // What two sizes in turn need is no more than the larger needs, and the larger is let go when it has not come back.
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn what_a_step_keeps_beyond_its_end_does_not_push_out_what_the_next_one_needs() {
-        let mut pool = Pool::default();
+        let mut pool = Pool::<f32>::default();
         let mut kept = None;
         for round in 0..10 {
             let before = pool.allocations;

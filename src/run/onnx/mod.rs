@@ -117,6 +117,7 @@ impl Graph {
                 let divisor = std::mem::replace(&mut self.at, x);
                 self.node("Div", &out, &[&divisor], vec![]);
             }
+            Layer::Custom(_) => unreachable!("a model that was read has built-in layers alone"),
             Layer::Dense { .. } => self.node("Gemm", &out, &names, vec![int("transB", 1)]),
         }
     }

@@ -102,7 +102,7 @@ fn caption(name: &str) -> &'static str {
 impl Contents<'_> {
     /// What the monitors found wrong.
     fn alarm(&self) -> Result<String> {
-        let alarm = alarm(self.recipe, &self.metrics.readings())?;
+        let alarm = alarm(&self.recipe.architecture(), &self.recipe.settings(), &self.metrics.readings())?;
         Ok(alarm.map_or(String::new(), |sentence| {
             format!("<p class=\"alarm\" role=\"alert\"><strong>Warning:</strong> {}</p>\n", escape(&sentence))
         }))

@@ -1,6 +1,7 @@
 //! What an op may rely on and what is expected of it: ops that break each rule are refused; and a tape that answers for
 //! values which are its own alone.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use twinglyph_engine::gradcheck::{Check, Report};
@@ -182,6 +183,6 @@ fn a_value_of_another_tape_or_one_that_was_forgotten_is_never_taken_for_another(
     assert_eq!(says(one.apply(Mul, &[x, z])), format!("mul: {foreign}"));
     assert_eq!(other.backward_from(x, &input(2)).unwrap_err().to_string(), format!("backward: {foreign}"));
     assert_eq!(other.grad(x).unwrap_err().to_string(), format!("grad: {foreign}"));
-    let panic = std::panic::catch_unwind(|| one.value(old).values()[0]).unwrap_err();
+    let panic = std::panic::catch_unwind(AssertUnwindSafe(|| one.value(old).values()[0])).unwrap_err();
     assert_eq!(*panic.downcast::<String>().unwrap(), format!("tape: {forgotten}"));
 }
