@@ -1,4 +1,4 @@
-//! Downloads from a server on this machine: whole, cut off, gone on with, wrong, missing; and data found by its name.
+//! Downloads from a server on this machine: whole, cut off, gone on with, stalled, wrong, missing; and data found by its name.
 
 mod common;
 
@@ -6,15 +6,19 @@ use common::{fail, glyphs, omniglot, train, twinglyph, write_omniglot};
 use md5::{Digest, Md5};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Output};
-use std::sync::{Arc, Mutex};
-use twinglyph::data::download::{Fetched, fetch};
-use twinglyph::data::published::{PUBLISHED, Published};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+use twinglyph::data::download::{Fetched, Source, fetch};
+use twinglyph::data::published::{ADDRESS, PUBLISHED, Published};
 
 /// What was asked for: the path, and where the range begins.
 type Asked = (String, Option<usize>);
+
+/// For what ought to come at once: only a test that fails waits as long.
+const ENOUGH: Duration = Duration::from_secs(40);
 
 /// A server that gives each request, counted from 0, to `answer` and sends what that returns, then hangs up.
 struct Server {
@@ -24,6 +28,25 @@ struct Server {
 
 impl Server {
     fn new(answer: impl Fn(usize, &Asked) -> Vec<u8> + Send + 'static) -> Server {
+        Server::talking(move |count, asked, stream| {
+            let _ = stream.write_all(&answer(count, asked));
+        })
+    }
+
+    /// One that keeps on sending, little by little, and says when it no longer can.
+    fn endless(length: usize) -> (Server, mpsc::Receiver<()>) {
+        let (gone, when) = mpsc::channel();
+        let server = Server::talking(move |_, _, stream| {
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            while stream.write_all(&vec![b'x'; length]).is_ok() {
+                std::thread::sleep(Duration::from_micros(100));
+            }
+            gone.send(()).unwrap();
+        });
+        (server, when)
+    }
+
+    fn talking(talk: impl Fn(usize, &Asked, &mut TcpStream) + Send + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}/", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -41,15 +64,23 @@ impl Server {
                 }
                 let one = (path, range);
                 log.lock().unwrap().push(one.clone());
-                let _ = stream.write_all(&answer(count, &one));
+                talk(count, &one, &mut stream);
             }
         });
         Server { address, asked }
     }
 
+    fn get(&self, published: &Published, folder: &Path) -> twinglyph::Result<Fetched> {
+        get(published, &self.address, 30, folder)
+    }
+
     fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
+}
+
+fn get(published: &Published, address: &str, patience: u32, folder: &Path) -> twinglyph::Result<Fetched> {
+    fetch(published, &Source { address, patience, quiet: true }, folder)
 }
 
 /// An answer with so many bytes announced and `body` sent.
@@ -61,7 +92,9 @@ fn response(status: &str, announced: usize, more: &str, body: &[u8]) -> Vec<u8> 
 /// As a server that knows ranges.
 fn part(body: &[u8], range: Option<usize>, most: usize) -> Vec<u8> {
     let begin = range.unwrap_or(0);
-    let rest = &body[begin..];
+    let Some(rest) = body.get(begin..).filter(|rest| !rest.is_empty()) else {
+        return response("416 Range Not Satisfiable", 0, "", b"");
+    };
     let sent = &rest[..most.min(rest.len())];
     match range {
         None => response("200 OK", rest.len(), "", sent),
@@ -86,14 +119,14 @@ fn a_file_is_fetched_checked_and_not_fetched_again() {
     let server = Server::new(move |_, asked| part(&sent, asked.1, usize::MAX));
     let temp = tempfile::tempdir().unwrap();
     let folder = temp.path().join("new/folder");
-    assert_eq!(fetch(&published, &server.address, &folder, true).unwrap(), Fetched::Bytes(300_000));
+    assert_eq!(server.get(&published, &folder).unwrap(), Fetched::Bytes(300_000));
     assert!(fs::read(folder.join("images.zip")).unwrap() == body);
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
-    assert_eq!(fetch(&published, &server.address, &folder, true).unwrap(), Fetched::Already);
+    assert_eq!(server.get(&published, &folder).unwrap(), Fetched::Already);
     assert_eq!(server.asked(), [("/deep/images.zip".to_string(), None)]);
     // A file of its name that is another is the user's.
     fs::write(folder.join("images.zip"), "mine").unwrap();
-    let error = fetch(&published, &server.address, &folder, true).unwrap_err().to_string();
+    let error = server.get(&published, &folder).unwrap_err().to_string();
     assert!(
         error.contains("images.zip: is there with the MD5 ") && error.ends_with("move it away first"),
         "{error}"
@@ -108,7 +141,7 @@ fn a_connection_that_is_cut_goes_on_where_it_was() {
     // Each connection brings 100,000 bytes.
     let server = Server::new(move |_, asked| part(&sent, asked.1, 100_000));
     let temp = tempfile::tempdir().unwrap();
-    assert_eq!(fetch(&published, &server.address, temp.path(), true).unwrap(), Fetched::Bytes(300_000));
+    assert_eq!(server.get(&published, temp.path()).unwrap(), Fetched::Bytes(300_000));
     let ranges: Vec<Option<usize>> = server.asked().into_iter().map(|asked| asked.1).collect();
     assert_eq!(ranges, [None, Some(100_000), Some(200_000)]);
     assert!(fs::read(temp.path().join("images.zip")).unwrap() == body);
@@ -125,14 +158,11 @@ fn what_an_earlier_try_has_left_is_gone_on_with() {
         _ => part(&sent, asked.1, usize::MAX),
     });
     let temp = tempfile::tempdir().unwrap();
-    let error = fetch(&published, &server.address, temp.path(), true).unwrap_err().to_string();
+    let error = server.get(&published, temp.path()).unwrap_err().to_string();
     assert!(error.contains("/deep/images.zip: the connection broke off after 1234 bytes ("), "{error}");
     assert!(error.ends_with("the same command goes on"), "{error}");
     assert_eq!(fs::read(temp.path().join("images.zip.part")).unwrap(), body[..1234]);
-    assert_eq!(
-        fetch(&published, &server.address, temp.path(), true).unwrap(),
-        Fetched::Bytes(300_000 - 1234)
-    );
+    assert_eq!(server.get(&published, temp.path()).unwrap(), Fetched::Bytes(300_000 - 1234));
     assert_eq!(server.asked().last().unwrap().1, Some(1234));
     assert!(fs::read(temp.path().join("images.zip")).unwrap() == body);
     assert!(!temp.path().join("images.zip.part").exists());
@@ -147,15 +177,21 @@ fn a_part_that_is_wrong_or_cannot_be_gone_on_with_is_fetched_from_the_start() {
     let ignores = Server::new(move |_, _| part(&sent, None, usize::MAX));
     let sent = body.clone();
     let refuses = Server::new(move |_, asked| match asked.1 {
-        Some(_) => response("416 Range Not Satisfiable", 0, "", b""),
+        Some(_) => response("416 Range Not Satisfiable", 6, "", b"sorry\n"),
         None => part(&sent, None, usize::MAX),
     });
-    for server in [knows, ignores, refuses] {
-        for left in [vec![7; 1000], body.clone()] {
+    let sent = body.clone();
+    // Of another part than was asked for, and of nothing.
+    let confused = Server::new(move |_, asked| match asked.1 {
+        Some(_) => response("206 Partial Content", 4, "Content-Range: bytes 3-6/300000\r\n", b"what"),
+        None => part(&sent, None, usize::MAX),
+    });
+    for server in [knows, ignores, refuses, confused] {
+        for left in [vec![7; 1000], body.clone(), vec![7; 300_000], vec![7; 64 << 20]] {
             let temp = tempfile::tempdir().unwrap();
             let missing = if left == body { 0 } else { 299_000 };
             fs::write(temp.path().join("images.zip.part"), left).unwrap();
-            let Fetched::Bytes(bytes) = fetch(&published, &server.address, temp.path(), true).unwrap() else {
+            let Fetched::Bytes(bytes) = server.get(&published, temp.path()).unwrap() else {
                 panic!("nothing was there");
             };
             assert!(bytes >= missing, "{bytes}");
@@ -170,34 +206,130 @@ fn what_is_wrong_missing_or_out_of_reach_is_said_and_leaves_nothing() {
     let mut wrong = body.clone();
     wrong[77] ^= 1;
     let temp = tempfile::tempdir().unwrap();
-    let refused =
-        |server: &Server| fetch(&published, &server.address, temp.path(), true).unwrap_err().to_string();
+    let refused = |server: &Server| server.get(&published, temp.path()).unwrap_err().to_string();
     let error = refused(&Server::new(move |_, asked| part(&wrong, asked.1, usize::MAX)));
     assert!(
         error.contains("deep/images.zip: came with the MD5 ") && error.contains(published.md5),
         "{error}"
     );
     assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
-    let error = refused(&Server::new(|_, _| response("404 Not Found", 0, "", b"")));
-    assert!(error.ends_with("deep/images.zip: the server says 404 Not Found, expected the file"), "{error}");
-    let error = refused(&Server::new(|_, _| response("200 OK", 1 << 30, "", b"")));
+    let missing = Server::new(|_, _| response("404 Not Found", 0, "", b""));
+    let error = refused(&missing);
+    assert!(error.contains("deep/images.zip: cannot be fetched (") && error.contains("404"), "{error}");
+    assert!(error.contains("expected a server that has it; see to the address"), "{error}");
+    assert_eq!(missing.asked().len(), 1);
+    let error = refused(&Server::new(|_, _| response("200 OK", (64 << 20) + 1, "", b"")));
     assert!(error.ends_with("is larger than 64 MiB, expected an archive of Omniglot's"), "{error}");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let closed =
         Server { address: format!("http://{}", listener.local_addr().unwrap()), asked: Arc::default() };
     drop(listener);
     let error = refused(&closed);
+    assert!(error.contains("cannot be fetched (") && error.contains("expected a server that has"), "{error}");
+    assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
+    // What has come before stays where the server is at fault.
+    fs::write(temp.path().join("images.zip.part"), &body[..1234]).unwrap();
+    refused(&Server::new(|_, _| response("503 Service Unavailable", 0, "", b"")));
+    refused(&closed);
+    assert_eq!(fs::read(temp.path().join("images.zip.part")).unwrap(), body[..1234]);
+    // And where another process is at it.
+    let held = fs::OpenOptions::new().append(true).open(temp.path().join("images.zip.part")).unwrap();
+    held.lock().unwrap();
+    let error = refused(&missing);
     assert!(
-        error.contains("cannot be fetched (") && error.contains("expected a server that answers"),
+        error.ends_with("images.zip.part: is being downloaded by another process, expected none"),
         "{error}"
     );
+    assert_eq!(missing.asked().len(), 1);
+    assert_eq!(fs::read(temp.path().join("images.zip.part")).unwrap(), body[..1234]);
+}
+
+#[test]
+fn a_server_that_stalls_is_left_and_what_it_sent_is_kept() {
+    let (body, published) = archive();
+    let sent = body.clone();
+    let held = Mutex::new(Vec::new());
+    // The connections stay open.
+    let server = Server::talking(move |count, asked, stream| {
+        if count == 0 || count > 3 {
+            stream.write_all(&part(&sent, asked.1, if count == 0 { 1000 } else { usize::MAX })).unwrap();
+        }
+        held.lock().unwrap().push(stream.try_clone().unwrap());
+    });
+    let temp = tempfile::tempdir().unwrap();
+    let error = get(&published, &server.address, 1, temp.path()).unwrap_err().to_string();
+    assert!(error.contains("/deep/images.zip: the connection broke off after 1000 bytes ("), "{error}");
+    assert_eq!(server.asked().len(), 4);
+    assert_eq!(fs::read(temp.path().join("images.zip.part")).unwrap(), body[..1000]);
+    assert_eq!(get(&published, &server.address, 1, temp.path()).unwrap(), Fetched::Bytes(299_000));
+    assert!(fs::read(temp.path().join("images.zip")).unwrap() == body);
+}
+
+#[test]
+fn redirects_lead_to_http_alone_and_addresses_are_taken_as_they_stand() {
+    let (body, published) = archive();
+    let temp = tempfile::tempdir().unwrap();
+    let sent = body.clone();
+    // Also in the middle of the file.
+    let server = Server::new(move |_, asked| match asked.0.contains("moved") {
+        true => part(&sent, asked.1, 200_000),
+        false => response("302 Found", 4, "Location: /moved\r\n", b"away"),
+    });
+    let address = format!("{}{{a,b}}[1-2]", server.address);
+    assert_eq!(get(&published, &address, 30, temp.path()).unwrap(), Fetched::Bytes(300_000));
+    let begun = "/{a,b}[1-2]/deep/images.zip".to_string();
+    let expected = [(&begun, None), (&"/moved".to_string(), None)];
+    assert_eq!(server.asked()[..2], expected.map(|(path, range)| (path.clone(), range)));
+    assert_eq!(server.asked()[2..], [(begun, Some(200_000)), ("/moved".to_string(), Some(200_000))]);
+    assert!(fs::read(temp.path().join("images.zip")).unwrap() == body);
+
+    // The right file, but not a server's.
+    fs::create_dir(temp.path().join("deep")).unwrap();
+    fs::rename(temp.path().join("images.zip"), temp.path().join("deep/images.zip")).unwrap();
+    let local = format!("file://{}", temp.path().display());
+    let away = format!("Location: {local}/deep/images.zip\r\n");
+    let server = Server::new(move |_, _| response("302 Found", 0, &away, b""));
+    for address in [&server.address, &local] {
+        let error = get(&published, address, 30, temp.path()).unwrap_err().to_string();
+        assert!(error.contains("/deep/images.zip: cannot be fetched ("), "{error}");
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn curl_ends_with_what_started_it() {
+    let (_, published) = archive();
+    let temp = tempfile::tempdir().unwrap();
+    let (server, gone) = Server::endless(1 << 20);
+    let error = server.get(&published, temp.path()).unwrap_err().to_string();
+    assert!(error.ends_with("is larger than 64 MiB, expected an archive of Omniglot's"), "{error}");
+    gone.recv_timeout(ENOUGH).unwrap();
     assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
+    // Slow enough that the size does not end it.
+    let (server, gone) = Server::endless(64);
+    let mut program = program(temp.path(), &["download", "--quiet", "--from", &server.address]);
+    let mut child = program.stderr(Stdio::null()).spawn().unwrap();
+    let part = temp.path().join("home/omniglot/images_background.zip.part");
+    while !fs::metadata(&part).is_ok_and(|part| part.len() > 0) {
+        assert!(child.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    gone.recv_timeout(ENOUGH).unwrap();
+    let left = fs::metadata(&part).unwrap().len();
+    assert!(left > 0 && left < 64 << 20, "{left}");
 }
 
 /// The program with a folder of data of its own.
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+fn program(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_twinglyph"));
-    command.current_dir(folder).env("TWINGLYPH_DATA", folder.join("home")).args(arguments).output().unwrap()
+    command.current_dir(folder).env("TWINGLYPH_DATA", folder.join("home")).args(arguments);
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    program(folder, arguments).output().unwrap()
 }
 
 #[test]
@@ -206,7 +338,13 @@ fn the_command_says_what_is_wrong_and_ends_with_the_right_code() {
     let said = fail(temp.path(), &["download", "--from", "ftp://somewhere"], 2);
     assert!(said.contains("--from ftp://somewhere: expected an address that begins with https://"), "{said}");
     let server = Server::new(|_, _| response("200 OK", 4, "", b"what"));
-    let output = run(temp.path(), &["download", "--from", &server.address]);
+    let mut program = program(temp.path(), &["download", "--from", &server.address]);
+    // The user's settings of curl are not ours.
+    fs::write(temp.path().join(".curlrc"), "output = stolen\nrange = 0-1\n").unwrap();
+    for variable in ["HOME", "CURL_HOME", "XDG_CONFIG_HOME"] {
+        program.env(variable, temp.path());
+    }
+    let output = program.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
@@ -215,7 +353,31 @@ fn the_command_says_what_is_wrong_and_ends_with_the_right_code() {
         ),
         "{said}"
     );
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert_eq!(server.asked(), [("/images_background.zip".to_string(), None)]);
+    assert!(!temp.path().join("stolen").exists());
     assert_eq!(fs::read_dir(temp.path().join("home/omniglot")).unwrap().count(), 0);
+}
+
+/// Windows looks for programs in places of its own as well.
+#[cfg(unix)]
+#[test]
+fn without_curl_the_command_says_what_to_do() {
+    let temp = tempfile::tempdir().unwrap();
+    let output = program(temp.path(), &["download"]).env("PATH", temp.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let url = format!("{ADDRESS}images_background.zip");
+    assert!(
+        said.contains(&format!("curl: is not on the PATH, expected it to fetch {url}; install it, or ")),
+        "{said}"
+    );
+    let folder = temp.path().join("home/omniglot");
+    let by_hand =
+        format!("one-shot-classification/all_runs.zip from {ADDRESS} into {} by hand", folder.display());
+    assert!(said.contains(&by_hand), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
 
 #[test]
@@ -226,7 +388,7 @@ fn a_published_archive_has_the_published_checksum() {
     let sent = body.clone();
     let server = Server::new(move |_, asked| part(&sent, asked.1, 1 << 20));
     let temp = tempfile::tempdir().unwrap();
-    let fetched = fetch(&small, &server.address, temp.path(), true).unwrap();
+    let fetched = server.get(&small, temp.path()).unwrap();
     assert_eq!(fetched, Fetched::Bytes(body.len() as u64));
 }
 

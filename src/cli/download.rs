@@ -2,11 +2,11 @@
 
 use super::output::{note, print};
 use std::path::PathBuf;
-use twinglyph::data::download::{Fetched, fetch};
+use twinglyph::data::download::{Fetched, Source, fetch};
 use twinglyph::data::published::{ADDRESS, PUBLISHED, default_folder, remember};
 use twinglyph::{Error, Result};
 
-/// Fetch Omniglot's archives and Lake's one-shot runs, and verify their checksums.
+/// Fetch Omniglot's archives and Lake's one-shot runs with curl, and verify their checksums.
 ///
 /// What is there already is kept, and a download that was interrupted goes on. Afterwards `--data omniglot` finds the 30
 /// background alphabets, `--unseen omniglot-evaluation` the 20 others, `--runs omniglot-runs` the one-shot runs, and
@@ -27,6 +27,9 @@ pub(super) struct Arguments {
     quiet: bool,
 }
 
+/// In seconds, for a connection and for one that brings nothing.
+const PATIENCE: u32 = 30;
+
 pub(super) fn run(arguments: Arguments) -> Result<()> {
     if !["http://", "https://"].iter().any(|scheme| arguments.from.starts_with(scheme)) {
         return Err(Error::usage(format!(
@@ -38,8 +41,9 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         Some(folder) => folder,
         None => default_folder()?,
     };
+    let source = Source { address: &arguments.from, patience: PATIENCE, quiet: arguments.quiet };
     for published in &PUBLISHED {
-        let fetched = fetch(published, &arguments.from, &folder, arguments.quiet)?;
+        let fetched = fetch(published, &source, &folder)?;
         if !arguments.quiet {
             note(match fetched {
                 Fetched::Already => format!("{}: is there already, checked", published.file()),

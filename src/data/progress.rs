@@ -23,7 +23,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Work of `total` steps, described by `message` (for example `reading images.zip`); `quiet` shows nothing.
+    /// Work of `total` steps, described by `message` (for example `reading images.zip`); 0 where nobody knows how many. `quiet`
+    /// shows nothing.
     pub fn new(quiet: bool, message: impl Into<String>, total: u64) -> Progress {
         Progress {
             shown: !quiet && std::io::stderr().is_terminal(),
@@ -62,8 +63,12 @@ impl Progress {
     }
 
     fn new_bar(&self) -> ProgressBar {
-        let bar = ProgressBar::with_draw_target(Some(self.total), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{msg} [{bar:40}] {pos} of {len}") {
+        let (total, template) = match self.total {
+            0 => (None, "{msg} {pos}"),
+            total => (Some(total), "{msg} [{bar:40}] {pos} of {len}"),
+        };
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.set_message(self.message.clone());
