@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use twinglyph::data::{Dataset, Glyph, LoadOptions, Pixels, image::decode_glyph, omniglot};
+use twinglyph::data::{Dataset, Glyph, Pixels, image::decode_glyph, omniglot};
 
 fn shared() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/omniglot");
@@ -16,7 +16,7 @@ fn shared() -> Option<PathBuf> {
 }
 
 fn load(path: &Path) -> Dataset {
-    omniglot::load(&[path.to_path_buf()], &LoadOptions { quiet: true }).unwrap()
+    omniglot::load(&[path.to_path_buf()], &()).unwrap()
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_lone_image_is_read_as_the_loader_reads_it() {
 fn an_alphabet_in_two_archives_is_refused_by_name() {
     let Some(folder) = shared() else { return };
     let paths = [folder.join("images_background.zip"), folder.join("images_background_small1.zip")];
-    let error = omniglot::load(&paths, &LoadOptions { quiet: true }).unwrap_err().to_string();
+    let error = omniglot::load(&paths, &()).unwrap_err().to_string();
     assert!(error.contains("holds the alphabet Balinese, which"), "{error}");
     assert!(error.ends_with("images_background.zip holds too, expected it once"), "{error}");
 }

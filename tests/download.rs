@@ -80,7 +80,7 @@ impl Server {
 }
 
 fn get(published: &Published, address: &str, patience: u32, folder: &Path) -> twinglyph::Result<Fetched> {
-    fetch(published, &Source { address, patience, quiet: true }, folder)
+    fetch(published, &Source { address, patience, listener: &() }, folder)
 }
 
 /// An answer with so many bytes announced and `body` sent.

@@ -1,5 +1,6 @@
 //! `twinglyph cross-validate`: how well a recipe teaches alphabets that it has not seen, and how sure that is.
 
+use super::listener::Terminal;
 use super::output::{note, print, print_json};
 use super::recipe_arguments::RecipeArguments;
 use std::time::Instant;
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         )));
     }
     let quiet = arguments.recipe.quiet;
-    let set = load_data(&recipe, quiet)?;
+    let set = load_data(&recipe, &Terminal::new(quiet))?;
     let folds = arguments.folds as usize;
     let mut progress = Progress { quiet, folds, fold: 0, started: Instant::now() };
     let result = cross_validate(

@@ -1,8 +1,9 @@
 //! A trained model and the alphabets that it is measured on, as several commands take them.
 
+use super::listener::Terminal;
 use std::path::PathBuf;
 use twinglyph::data::Dataset;
-use twinglyph::data::omniglot::{self, LoadOptions};
+use twinglyph::data::omniglot;
 use twinglyph::data::split::Split;
 use twinglyph::run::trained::TrainedRun;
 use twinglyph::{Error, Result};
@@ -36,11 +37,11 @@ impl DataOfRun {
     /// # Errors
     /// When it cannot be read, or an unseen alphabet took part in the training.
     pub(super) fn load(&self, run: &TrainedRun) -> Result<Measured> {
-        let set = run.dataset(&self.data, self.quiet)?;
+        let set = run.dataset(&self.data, &Terminal::new(self.quiet))?;
         let split = Split::from_names(&set, &run.training_alphabets, &run.held_out_alphabets)?;
         let unseen = match &self.unseen[..] {
             [] => None,
-            paths => Some(omniglot::load(paths, &LoadOptions { quiet: self.quiet })?),
+            paths => Some(omniglot::load(paths, &Terminal::new(self.quiet))?),
         };
         if let Some(unseen) = &unseen {
             refuse_seen(run, unseen)?;

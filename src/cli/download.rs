@@ -1,5 +1,6 @@
 //! `twinglyph download`: Omniglot from where it is published.
 
+use super::listener::Terminal;
 use super::output::{note, print};
 use std::path::PathBuf;
 use twinglyph::data::download::{Fetched, Source, fetch};
@@ -41,7 +42,8 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         Some(folder) => folder,
         None => default_folder()?,
     };
-    let source = Source { address: &arguments.from, patience: PATIENCE, quiet: arguments.quiet };
+    let terminal = Terminal::new(arguments.quiet);
+    let source = Source { address: &arguments.from, patience: PATIENCE, listener: &terminal };
     for published in &PUBLISHED {
         let fetched = fetch(published, &source, &folder)?;
         if !arguments.quiet {

@@ -1,5 +1,6 @@
 //! `twinglyph embed`: the embeddings of all glyphs, for NumPy.
 
+use super::listener::Terminal;
 use super::output::print;
 use std::path::PathBuf;
 use twinglyph::Result;
@@ -32,8 +33,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
     let run = TrainedRun::load(&arguments.run)?;
-    let set = run.dataset(&arguments.data, arguments.quiet)?;
-    let progress = Progress::new(arguments.quiet, "encoding", set.glyphs().len() as u64);
+    let terminal = Terminal::new(arguments.quiet);
+    let set = run.dataset(&arguments.data, &terminal)?;
+    let progress = Progress::new(&terminal, "encoding", set.glyphs().len() as u64);
     let embeddings = embed_all(&run.model, &set, |done| progress.reach(done as u64))?;
     drop(progress);
     let glyphs = set.glyphs();
@@ -43,7 +45,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     let characters: Vec<String> = (glyphs.iter())
         .map(|g| set.alphabets()[g.alphabet as usize].characters[g.character as usize].clone())
         .collect();
-    let drawers: Vec<i32> = glyphs.iter().map(|g| g.drawer as i32).collect();
+    let drawers: Vec<u32> = glyphs.iter().map(|g| g.drawer).collect();
     let paths: Vec<String> = (0..glyphs.len()).map(|glyph| set.path(glyph)).collect();
     let array = |name, values| NpzArray { name, shape: n.clone(), values };
     let arrays = [
@@ -54,7 +56,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
         },
         array("alphabet", NpzValues::Text(&alphabets)),
         array("character", NpzValues::Text(&characters)),
-        array("drawer", NpzValues::I32(&drawers)),
+        array("drawer", NpzValues::U32(&drawers)),
         array("path", NpzValues::Text(&paths)),
     ];
     write_npz(&arguments.out, &arrays)?;

@@ -12,6 +12,7 @@ mod export;
 mod gradcheck;
 mod gradients;
 mod interrupt;
+mod listener;
 mod nearest;
 mod one_shot;
 mod output;

@@ -1,6 +1,7 @@
 //! `twinglyph nearest`: the glyphs most like one.
 
 use super::compare::read;
+use super::listener::Terminal;
 use super::output::{check_picture, note, print, print_json};
 use std::path::PathBuf;
 use twinglyph::Result;
@@ -40,8 +41,9 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     check_picture(arguments.picture.as_deref())?;
     let run = TrainedRun::load(&arguments.run)?;
     let glyph = read(&arguments.glyph)?;
-    let set = run.dataset(&arguments.data, arguments.quiet)?;
-    let progress = Progress::new(arguments.quiet, "encoding", set.glyphs().len() as u64);
+    let terminal = Terminal::new(arguments.quiet);
+    let set = run.dataset(&arguments.data, &terminal)?;
+    let progress = Progress::new(&terminal, "encoding", set.glyphs().len() as u64);
     let reach = |done| progress.reach(done as u64);
     let found = nearest(&run.model, &set, &glyph, arguments.k as usize, reach)?;
     drop(progress);

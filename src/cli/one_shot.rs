@@ -1,9 +1,9 @@
 //! `twinglyph one-shot`: Lake's 20-way one-shot runs.
 
+use super::listener::Terminal;
 use super::output::{check_picture, note, print, print_json};
 use std::path::{Path, PathBuf};
 use twinglyph::Result;
-use twinglyph::data::omniglot::LoadOptions;
 use twinglyph::data::one_shot::{self, OneShotRun};
 use twinglyph::evaluate::metrics::OneShotResult;
 use twinglyph::evaluate::protocol::evaluate_one_shot;
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: Arguments) -> Result<()> {
     check_picture(arguments.picture.as_deref())?;
     let run = TrainedRun::load(&arguments.run)?;
-    let runs = one_shot::load(&arguments.runs, &LoadOptions::default())?;
+    let runs = one_shot::load(&arguments.runs, &Terminal::new(false))?;
     let result = evaluate_one_shot(&run.model, &runs)?;
     if let Some(path) = &arguments.picture {
         draw(path, &runs, &result)?;

@@ -1,6 +1,7 @@
 //! `twinglyph train`: trains a model, or goes on with a training, and shows what it learned.
 
 use super::interrupt::{self, INTERRUPTED};
+use super::listener::Terminal;
 use super::output::{note, print};
 use super::progress::{Progress, Talk};
 use super::recipe_arguments::{RecipeArguments, absolute};
@@ -74,7 +75,7 @@ fn begin(arguments: &Arguments) -> Result<ExitCode> {
         recipe.hold_out = arguments.hold_out.clone();
     }
     let name = arguments.recipe.name();
-    let set = load_data(&recipe, arguments.recipe.quiet)?;
+    let set = load_data(&recipe, &Terminal::new(arguments.recipe.quiet))?;
     let split = Split::by_alphabet(&set, &recipe.hold_out, recipe.seed)?;
     let model = initial_model(&recipe, arguments.init.as_deref())?;
     let directory = || match &arguments.out {
@@ -109,7 +110,7 @@ fn resume(path: &Path, arguments: &RecipeArguments, talk: Talk) -> Result<ExitCo
         begun.recipe.data = absolute(&arguments.data)?;
     }
     let patience = begun.recipe.patience;
-    let set = load_data(&begun.recipe, arguments.quiet)?;
+    let set = load_data(&begun.recipe, &Terminal::new(arguments.quiet))?;
     let split = Split::by_alphabet(&set, &begun.recipe.hold_out, begun.recipe.seed)?;
     let session = match begun.go_on(&set, &split)? {
         GoOn::With(session) => *session,

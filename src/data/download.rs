@@ -8,7 +8,7 @@
 //! It is this process that writes the part, so that it alone holds the lock on it and counts the bytes, and so that a curl whose
 //! reader is gone has nowhere to write to and ends.
 
-use super::progress::Progress;
+use super::progress::{Listener, Progress};
 use super::published::{PUBLISHED, Published};
 use crate::{Error, Result};
 use md5::{Digest, Md5};
@@ -40,14 +40,14 @@ pub enum Fetched {
 }
 
 /// Where files are fetched from, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy)]
 pub struct Source<'a> {
     /// The address, http or https, that the files are below.
     pub address: &'a str,
     /// How many seconds a connection may take, and how many it may bring nothing.
     pub patience: u32,
-    /// Whether no progress is shown.
-    pub quiet: bool,
+    /// Hears how many KiB have come.
+    pub listener: &'a dyn Listener,
 }
 
 /// Fetches a file into `folder`, which is made if need be.
@@ -155,7 +155,7 @@ impl Part<'_> {
         let io = |error| Error::io(self.path, error);
         let mut curl = self.curl(begin)?;
         let name = self.path.file_stem().unwrap_or_default().to_string_lossy();
-        let progress = Progress::new(self.source.quiet, format!("{name}, KiB"), 0);
+        let progress = Progress::new(self.source.listener, format!("{name}, KiB"), 0);
         let mut pipe = curl.0.stdout.take().expect("it is piped");
         let mut buffer = vec![0; 64 << 10];
         let mut came = 0;

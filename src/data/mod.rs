@@ -24,6 +24,7 @@ pub mod writer;
 
 pub use augment::Augment;
 pub use dataset::{Alphabet, Dataset, Glyph, Pixels};
-pub use omniglot::{LoadOptions, SIZE as GLYPH_SIZE};
+pub use omniglot::SIZE as GLYPH_SIZE;
 pub use orientation::Orientation;
+pub use progress::Listener;
 pub use scale::AreaScale;

@@ -1,11 +1,11 @@
 //! Omniglot from folders and zip archives, as published: `TOP/ALPHABET/characterNN/NNNN_DD.png`. Where no name is of that
 //! kind, any tree of images, as `tree.rs` reads it.
 
+use super::progress::Listener;
 use super::source::{Source, unexpected};
 use super::{Alphabet, Dataset, Glyph, Pixels, image, png, published, tree};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// (height, width) in pixels of every Omniglot image.
@@ -14,16 +14,9 @@ pub const SIZE: (usize, usize) = (105, 105);
 const LAYOUT: &str =
     "Omniglot images at ALPHABET/characterNN/NNNN_DD.png, in a folder such as images_background or not";
 
-/// How to load.
-#[derive(Clone, Debug, Default)]
-pub struct LoadOptions {
-    /// Show no progress bar on stderr.
-    pub quiet: bool,
-}
-
 /// Loads each path, a folder or a zip archive, and merges them into one set of glyphs of 105 x 105. A path without a single
 /// name of Omniglot's is taken as a tree of images `ALPHABET/CHARACTER/NAME.png` or `ALPHABET/NAME.png` of any size, and a
-/// sentence on stderr says what was understood. So are images of another size in Omniglot's layout, if all are of another.
+/// remark says what was understood. So are images of another size in Omniglot's layout, if all are of another.
 ///
 /// `omniglot` and the other names of [`published`] are what `twinglyph download` has fetched.
 ///
@@ -34,12 +27,12 @@ pub struct LoadOptions {
 /// When `paths` is empty; when a path does not exist or is neither a folder nor a whole zip archive; when a file in it
 /// does not belong to the layout, is not a whole PNG image, is not of 105 x 105 where others are, or is the second of one
 /// character and drawer; when two paths hold the same alphabet. The file, or the archive and the entry, is named.
-pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Dataset> {
+pub fn load(paths: &[PathBuf], listener: &dyn Listener) -> Result<Dataset> {
     let mut sets = Vec::new();
     let mut homes: BTreeMap<String, &Path> = BTreeMap::new();
     let paths = published::resolve(paths)?;
     for path in &paths {
-        let set = load_one(path, options)?;
+        let set = load_one(path, listener)?;
         for alphabet in set.alphabets() {
             if let Some(other) = homes.insert(alphabet.name.clone(), path) {
                 return Err(Error::input(
@@ -70,24 +63,21 @@ struct Label<'a> {
     drawer: u32,
 }
 
-fn load_one(path: &Path, options: &LoadOptions) -> Result<Dataset> {
+fn load_one(path: &Path, listener: &dyn Listener) -> Result<Dataset> {
     let source = Source::open(path, LAYOUT)?;
     // One name that is Omniglot's, and all must be; none, and it is a tree of somebody's own.
     if (0..source.len()).all(|i| label(&source, i).is_err()) {
-        let (set, understood) = tree::load(&source, options.quiet)?;
-        if !options.quiet {
-            // A closed stderr is no reason to stop.
-            let _ = writeln!(std::io::stderr(), "{}: {understood}", path.display());
-        }
+        let (set, understood) = tree::load(&source, listener)?;
+        listener.remark(&format!("{}: {understood}", path.display()));
         return Ok(set);
     }
     let labels = (0..source.len()).map(|i| label(&source, i)).collect::<Result<Vec<_>>>()?;
     check_unique(&source, &labels)?;
     let images =
-        source.read_all(options.quiet, |i, bytes| read(bytes).map_err(|message| source.error(i, message)))?;
+        source.read_all(listener, |i, bytes| read(bytes).map_err(|message| source.error(i, message)))?;
     let (pixels, said) = of_one_kind(&source, images)?;
-    if let Some(said) = said.filter(|_| !options.quiet) {
-        let _ = writeln!(std::io::stderr(), "{}: {said}", path.display());
+    if let Some(said) = said {
+        listener.remark(&format!("{}: {said}", path.display()));
     }
     build(&source, &labels, pixels)
 }

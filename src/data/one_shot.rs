@@ -1,7 +1,8 @@
 //! Lake's one-shot runs: 20 test images, each to be matched with one of 20 training images of another drawer.
 
+use super::progress::Listener;
 use super::source::{Source, unexpected};
-use super::{LoadOptions, Pixels, omniglot, png, published};
+use super::{Pixels, omniglot, png, published};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,7 +36,7 @@ pub struct OneShotRun {
 /// When the path does not exist or is neither a folder nor a whole zip archive; when a file in it does not belong to
 /// the layout; when an image is not a whole PNG of 105 x 105; when a line of `class_labels.txt` does not name a test
 /// and a training image of its run, or a test image has no line or two; when runs differ in their number of images.
-pub fn load(path: &Path, options: &LoadOptions) -> Result<Vec<OneShotRun>> {
+pub fn load(path: &Path, listener: &dyn Listener) -> Result<Vec<OneShotRun>> {
     let source = Source::open(&published::resolve_one(path)?, LAYOUT)?;
     let mut runs: BTreeMap<&str, Parts> = BTreeMap::new();
     for i in 0..source.len() {
@@ -52,7 +53,7 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<Vec<OneShotRun>> {
             Part::Test(number) => add(&source, &mut parts.test, number, i)?,
         }
     }
-    let contents = source.read_all(options.quiet, |i, bytes| {
+    let contents = source.read_all(listener, |i, bytes| {
         let result = if source.name(i).ends_with(LABELS) {
             text(bytes).map(Content::Text)
         } else {

@@ -1,6 +1,6 @@
 //! The files of a folder or of a zip archive, alike: clutter left out, names checked, sizes bounded.
 
-use super::progress::Progress;
+use super::progress::{Listener, Progress};
 use crate::files;
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -88,10 +88,10 @@ impl Source {
     /// Results are in the order of the names, and so is the error, if several files have one.
     pub fn read_all<T: Send>(
         &self,
-        quiet: bool,
+        listener: &dyn Listener,
         work: impl Fn(usize, &[u8]) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
-        let progress = Progress::new(quiet, format!("reading {}", self.path.display()), self.len() as u64);
+        let progress = Progress::new(listener, format!("reading {}", self.path.display()), self.len() as u64);
         let results: Vec<Result<T>> = (0..self.len())
             .into_par_iter()
             .map_init(

@@ -1,12 +1,12 @@
 //! Small PNGs, archives and sets of glyphs for the tests of this folder.
 
-use super::{Alphabet, Dataset, Glyph, LoadOptions, Pixels};
+use super::{Alphabet, Dataset, Glyph, Pixels};
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-pub const QUIET: LoadOptions = LoadOptions { quiet: true };
+pub const QUIET: () = ();
 
 /// A PNG written by hand (the encoder of `image` writes no single bits): `rows` are its scan lines, packed as
 /// `depth` (bits a sample) and `color` (PNG's number) ask; `chunks` stand before the pixels.

@@ -5,6 +5,7 @@
 //! different ones; else drawings are numbered by their names.
 
 use super::omniglot::SIZE;
+use super::progress::Listener;
 use super::source::{Source, unexpected};
 use super::{Alphabet, Dataset, Glyph, Pixels, image};
 use crate::{Error, Result};
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 const LAYOUT: &str = "PNG images at ALPHABET/CHARACTER/NAME.png or all at ALPHABET/NAME.png";
 
 /// Reads a tree, and says in a sentence what was understood.
-pub(super) fn load(source: &Source, quiet: bool) -> Result<(Dataset, String)> {
+pub(super) fn load(source: &Source, listener: &dyn Listener) -> Result<(Dataset, String)> {
     let names: Vec<Vec<&str>> = (0..source.len()).map(|i| source.name(i).split('/').collect()).collect();
     let above = common_folders(&names);
     let depth = names[0].len() - above;
@@ -23,7 +24,7 @@ pub(super) fn load(source: &Source, quiet: bool) -> Result<(Dataset, String)> {
             return Err(unexpected(source.place(source.name(i)), LAYOUT));
         }
     }
-    let images = source.read_all(quiet, |i, bytes| {
+    let images = source.read_all(listener, |i, bytes| {
         let glyph = image::decode(bytes, SIZE).map_err(|message| source.error(i, message))?;
         let fitted = glyph.source_size != SIZE;
         Ok((glyph.pixels(), fitted, glyph.inverted))
@@ -121,7 +122,7 @@ fn number_drawers(files: &[&str]) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::omniglot::{LoadOptions, load};
+    use super::super::omniglot::load;
     use super::super::testing::{png_bits, write};
     use super::*;
 
@@ -135,7 +136,7 @@ mod tests {
             write(folder.path(), name, bytes);
         }
         let said = |error: Error| error.to_string().replace(&folder.path().display().to_string(), "tree");
-        load(&[folder.path().to_path_buf()], &LoadOptions { quiet: true }).map_err(said)
+        load(&[folder.path().to_path_buf()], &()).map_err(said)
     }
 
     #[test]

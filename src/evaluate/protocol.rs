@@ -40,6 +40,8 @@ pub struct Protocol<'a> {
 /// letters `choice`.
 const CHOICE_PAIRS: usize = 2000;
 const CHOICE: u64 = 0x6368_6f69_6365;
+/// The stream of the pairs of each set, the letters `pairs`: none that a training of the same seed draws from.
+const PAIRS: u64 = 0x70_6169_7273;
 
 /// Measures the sets `train`, `held-out`, `unseen` (where there are any) and `both`, which is all of them.
 ///
@@ -95,7 +97,7 @@ pub fn examine(
     let mut drawings = Vec::with_capacity(sets.len() + 1);
     for (i, (name, alphabets)) in sets.iter().enumerate() {
         let sampler = Sampler::new(whole, alphabets, label, glyphs)?;
-        drawings.push(Drawing { name, sampler, pairs, seed: (seed.wrapping_add(i as u64), 0) });
+        drawings.push(Drawing { name, sampler, pairs, seed: (seed.wrapping_add(i as u64), PAIRS) });
     }
     let choice = match glyphs {
         2.. if !held_out.is_empty() => {

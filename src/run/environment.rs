@@ -27,9 +27,26 @@ pub struct Environment {
     pub training_alphabets: Vec<String>,
     /// Names of those held out.
     pub held_out_alphabets: Vec<String>,
+    /// A hash of the weights that the training began with, in hexadecimal, where they are not those of the seed.
+    pub init: String,
+    /// The epochs of the configuration before each time that it was given more.
+    pub longer: Vec<usize>,
 }
 
 impl Environment {
+    /// What the configuration does not say and the run's bytes depend on, in words.
+    pub fn depends_on(&self, cosine: bool) -> Vec<String> {
+        let mut all = vec![format!("on {}", self.simd)];
+        if !self.init.is_empty() {
+            all.push(format!("from the same first weights (--init; their hash is {})", self.init));
+        }
+        if cosine && !self.longer.is_empty() {
+            let epochs: Vec<String> = self.longer.iter().map(usize::to_string).collect();
+            all.push(format!("with {} epochs first, and the rest by --resume", epochs.join(", then ")));
+        }
+        all
+    }
+
     /// Of this process, at work on a dataset.
     pub fn current(set: &Dataset, split: &Split) -> Environment {
         let [training_alphabets, held_out_alphabets] = split.names(set);
@@ -43,6 +60,8 @@ impl Environment {
             glyphs: set.glyphs().len(),
             training_alphabets,
             held_out_alphabets,
+            init: String::new(),
+            longer: Vec::new(),
         }
     }
 

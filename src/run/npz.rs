@@ -18,12 +18,12 @@ pub struct NpzArray<'a> {
     pub values: NpzValues<'a>,
 }
 
-/// What NumPy calls float32, int32 and str.
+/// What NumPy calls float32, uint32 and str.
 pub enum NpzValues<'a> {
     /// `<f4`.
     F32(&'a [f32]),
-    /// `<i4`.
-    I32(&'a [i32]),
+    /// `<u4`.
+    U32(&'a [u32]),
     /// `<U` and the length of the longest.
     Text(&'a [String]),
 }
@@ -55,7 +55,7 @@ fn npy(array: &NpzArray<'_>) -> Vec<u8> {
         NpzValues::F32(values) => {
             ("<f4".into(), values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>())
         }
-        NpzValues::I32(values) => ("<i4".into(), values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+        NpzValues::U32(values) => ("<u4".into(), values.iter().flat_map(|v| v.to_le_bytes()).collect()),
         NpzValues::Text(values) => {
             let longest = values.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(1);
             let mut bytes = Vec::with_capacity(values.len() * longest * 4);

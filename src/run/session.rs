@@ -20,6 +20,7 @@ use crate::data::Dataset;
 use crate::data::split::Split;
 use crate::evaluate::metrics::Evaluation;
 use crate::evaluate::protocol::{Protocol, choose_set_rules};
+use crate::hash::Fnv;
 use crate::recipes::Recipe;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::{EpochMetrics, Observer, Reading, Training};
@@ -69,6 +70,7 @@ pub struct Session<'a> {
     split: &'a Split,
     training: Training<'a>,
     record: Record,
+    environment: Environment,
 }
 
 /// What was found in a run directory: a run to go on with.
@@ -109,11 +111,16 @@ impl<'a> Session<'a> {
         split: &'a Split,
         directory: impl FnOnce() -> Result<RunDirectory>,
     ) -> Result<Session<'a>> {
+        let mut environment = Environment::current(set, split);
+        if model.values() != Model::<f32>::new(recipe.architecture(), recipe.seed)?.values() {
+            environment.init = format!("{:016x}", hash_of(&model));
+        }
         let training = Training::new(recipe.settings(), model, set, split)?;
         let directory = directory()?;
         let _lock = directory.lock()?;
         directory.sweep()?;
-        let session = Session { directory, _lock, recipe, set, split, training, record: Record::new(set) };
+        let record = Record::new(set);
+        let session = Session { directory, _lock, recipe, set, split, training, record, environment };
         // The first state comes before the configuration, for it alone knows the weights that the training begins with.
         session.keep()?;
         session.directory.write_config(&session.recipe.to_toml())?;
@@ -140,8 +147,8 @@ impl<'a> Session<'a> {
     /// # Errors
     /// As [`Training::run`]; when something cannot be written.
     pub fn run(self, watcher: &mut dyn Watcher) -> Result<Ended> {
-        let Session { directory, _lock, recipe, set, split, mut training, record } = self;
-        directory.write_environment(&Environment::current(set, split))?;
+        let Session { directory, _lock, recipe, set, split, mut training, record, environment } = self;
+        directory.write_environment(&environment)?;
         let (directory, recipe) = (&directory, &recipe);
         let mut keeper = Keeper { directory, recipe, set, split, record, watcher };
         if !training.run(&mut keeper)? {
@@ -224,7 +231,14 @@ impl Begun {
         }
         let training = Training::new(recipe.settings(), initial_model(&recipe, None)?, set, split)?;
         let record = Record::new(set);
-        let mut session = Session { directory, _lock, recipe, set, split, training, record };
+        let mut environment = Environment::current(set, split);
+        if let Some(before) = directory.environment()? {
+            (environment.init, environment.longer) = (before.init, before.longer);
+        }
+        if is_longer && last.is_some() {
+            environment.longer.push(written.epochs);
+        }
+        let mut session = Session { directory, _lock, recipe, set, split, training, record, environment };
         match &last {
             Some(last) => {
                 let of = |error: Error| Error::input(&shown, format!("last.safetensors: {error}"));
@@ -259,6 +273,15 @@ pub enum GoOn<'a> {
     With(Box<Session<'a>>),
     /// The run is finished: after so many epochs its patience was at its end.
     OutOfPatience(usize),
+}
+
+/// Of all values, parameter by parameter.
+fn hash_of(model: &Model<f32>) -> u64 {
+    let mut hash = Fnv::default();
+    for value in model.values() {
+        value.values().iter().for_each(|number| hash.bytes(&number.to_le_bytes()));
+    }
+    hash.finish()
 }
 
 impl Record {

@@ -2,8 +2,7 @@
 
 use super::directory::RunDirectory;
 use super::model_file::{Metadata, ModelFile, NamedTensor};
-use crate::data::omniglot::{self, LoadOptions};
-use crate::data::{Dataset, synthetic};
+use crate::data::{Dataset, Listener, omniglot, synthetic};
 use crate::evaluate::calibration::{Rule, SetRule};
 use crate::recipes::Recipe;
 use crate::{Error, Result};
@@ -73,7 +72,7 @@ impl TrainedRun {
     ///
     /// # Errors
     /// When they cannot be read, or nothing says where they are.
-    pub fn dataset(&self, data: &[PathBuf], quiet: bool) -> Result<Dataset> {
+    pub fn dataset(&self, data: &[PathBuf], listener: &dyn Listener) -> Result<Dataset> {
         if data.is_empty() && !self.has_config {
             let message = "is a model file alone and does not say where its data is, expected --data PATH";
             return Err(Error::usage(format!("{}: {message}", self.path.display())));
@@ -83,7 +82,7 @@ impl TrainedRun {
                 data: if data.is_empty() { self.config.data.clone() } else { data.to_vec() },
                 ..self.config.clone()
             },
-            quiet,
+            listener,
         )
     }
 }
@@ -92,9 +91,9 @@ impl TrainedRun {
 ///
 /// # Errors
 /// When they cannot be read.
-pub fn load_data(recipe: &Recipe, quiet: bool) -> Result<Dataset> {
+pub fn load_data(recipe: &Recipe, listener: &dyn Listener) -> Result<Dataset> {
     if !recipe.data.is_empty() {
-        return omniglot::load(&recipe.data, &LoadOptions { quiet });
+        return omniglot::load(&recipe.data, listener);
     }
     let spec = recipe.synthetic;
     synthetic::generate(&synthetic::Spec {

@@ -264,10 +264,16 @@ impl Training<'_> {
     pub fn checkpoint(&self) -> Checkpoint {
         let mut all = Checkpoint::default();
         let position = self.rng.get_word_pos();
-        let counts = [self.epoch, self.step, self.last_better, self.tally.triplets, self.tally.active];
-        let mut counts = counts.map(|count| count as u64).to_vec();
-        counts.extend([position as u64, (position >> 64) as u64]);
-        all.put("counts", counts);
+        for (name, count) in [
+            ("epoch", self.epoch),
+            ("step", self.step),
+            ("last_better", self.last_better),
+            ("tally.triplets", self.tally.triplets),
+            ("tally.active", self.tally.active),
+        ] {
+            all.put(name, vec![count as u64]);
+        }
+        all.put("random.position", vec![position as u64, (position >> 64) as u64]);
         self.put_tensors(&mut all, "model", &self.model.values());
         let (steps, means) = self.adam.state();
         all.put("adam", vec![steps as u64]);
@@ -303,13 +309,13 @@ impl Training<'_> {
     /// # Errors
     /// When the checkpoint is not of such a training; the error names the array.
     pub fn restore(&mut self, from: &Checkpoint) -> Result<()> {
-        let [epoch, step, last_better, triplets, active, low, high] = from.numbers("counts")?;
+        let [epoch, step, last_better, triplets, active, low, high] = counts(from)?;
         self.rng.set_word_pos(u128::from(low) | u128::from(high) << 64);
         let small = |count: u64| usize::try_from(count).ok().filter(|&count| count <= 1 << 40);
         let [Some(epoch), Some(step), Some(last_better), Some(triplets), Some(active)] =
             [epoch, step, last_better, triplets, active].map(small)
         else {
-            return Err(Error::input("counts", "holds a number that no training reaches"));
+            return Err(Error::input("a count", "is a number that no training reaches"));
         };
         let history: &[f32] = from.list("history")?;
         self.history = history.chunks(EpochMetrics::NUMBERS).filter_map(EpochMetrics::from_numbers).collect();
@@ -323,7 +329,7 @@ impl Training<'_> {
             return Err(Error::input("history", format!("is not of {epoch} epochs")));
         }
         if step >= self.settings.steps || last_better > epoch || (epoch > 0 && last_better == 0) {
-            return Err(Error::input("counts", "are of another recipe"));
+            return Err(Error::input("the counts of epochs and steps", "are of another recipe"));
         }
         self.model.set_values(self.tensors(from, "model")?);
         self.restore_adam(from)?;
@@ -392,6 +398,25 @@ impl Training<'_> {
         };
         self.model.parameters().map(tensor).collect()
     }
+}
+
+/// Epochs, steps, the epoch with the highest ROC AUC, triplets and active ones, and the generator's place; by their names, or
+/// in a row, as checkpoints had them before.
+fn counts(from: &Checkpoint) -> Result<[u64; 7]> {
+    if from.arrays.contains_key("counts") {
+        return from.numbers("counts");
+    }
+    let one = |name| from.numbers::<u64, 1>(name).map(|[count]| count);
+    let [low, high] = from.numbers("random.position")?;
+    Ok([
+        one("epoch")?,
+        one("step")?,
+        one("last_better")?,
+        one("tally.triplets")?,
+        one("tally.active")?,
+        low,
+        high,
+    ])
 }
 
 /// A number of steps that were taken.

@@ -93,8 +93,9 @@ fn large_functions_are_checked_in_directions_input_by_input() {
         )
         .unwrap();
     assert!(report.passed, "{report}");
-    // 30 directions and 5 coordinates of a and of b, the 4 coordinates of c; three times every number.
-    assert_eq!(report.cases, 2 * 35 + 4 + 3 * 6004);
+    // 30 directions and 5 coordinates of a and of b, the 4 coordinates of c; five times every number; and a direction of each
+    // at other values.
+    assert_eq!(report.cases, 2 * 35 + 4 + 5 * 6004 + 3);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::findings::{Findings, Mistake, NEIGHBOURS};
 use super::html::{details, figure, section, table};
 use crate::Result;
 use crate::evaluate::metrics::{Confusion, Evaluation, SetResult};
-use crate::recipes::Recipe;
+use crate::recipes::{Recipe, Schedule};
 use crate::run::environment::Environment;
 use crate::run::metrics_file::MetricsTable;
 use crate::run::plots::escape;
@@ -305,9 +305,13 @@ impl Contents<'_> {
             .collect();
         let (all, fixed) = summary.model_parameters();
         let name = escape(self.name);
+        let cosine = recipe.schedule == Schedule::Cosine;
+        let conditions = self.environment.map_or(String::new(), |environment| {
+            format!(" ({})", escape(&environment.depends_on(cosine).join(", ")))
+        });
         Ok(format!(
             "{}{}<p>{all} parameters, {} of them trained; both glyphs of a pair go through the same encoder.</p>\n{}\
-             <p>Trained again, to the same bytes: <code>twinglyph train --recipe {name}/config.toml</code></p>\n",
+             <p>Trained again, to the same bytes{conditions}: <code>twinglyph train --recipe {name}/config.toml</code></p>\n",
             table("Settings", &["", ""], &settings),
             table("Layers", &["layer", "output, C × H × W", "parameters"], &layers),
             all - fixed,

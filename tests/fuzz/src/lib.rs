@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use twinglyph::data::image::decode_glyph;
-use twinglyph::data::omniglot::{self, LoadOptions};
+use twinglyph::data::omniglot;
 use twinglyph::data::one_shot;
 use twinglyph::recipes::Recipe;
 use twinglyph::run::directory::RunDirectory;
@@ -63,7 +63,7 @@ pub fn png(bytes: &[u8]) {
 /// An archive of glyphs, read as alphabets and as one-shot runs.
 pub fn archive(bytes: &[u8]) {
     let path = file("glyphs.zip", bytes);
-    let quiet = LoadOptions { quiet: true };
+    let quiet = ();
     match omniglot::load(std::slice::from_ref(&path), &quiet) {
         Ok(set) => {
             let names: Vec<_> = set.alphabets().iter().map(|alphabet| &alphabet.name).collect();
