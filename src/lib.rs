@@ -53,6 +53,66 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # A training that can be killed, and goes on
+//!
+//! A [`run::session::Session`] writes what a run leaves on disk, in such an order that after a kill at any moment
+//! [`run::session::Begun`] goes on to the same bytes.
+//!
+//! ```
+//! use twinglyph::data::{split::Split, synthetic};
+//! use twinglyph::recipes::Recipe;
+//! use twinglyph::run::directory::RunDirectory;
+//! use twinglyph::run::session::{Begun, Ended, GoOn, Session, Watcher};
+//! use twinglyph_engine::nn::Model;
+//!
+//! /// Wants to stop after the third step, as somebody who presses Ctrl-C.
+//! struct Impatient(usize);
+//!
+//! impl Watcher for Impatient {
+//!     fn stop(&mut self) -> bool {
+//!         self.0 += 1;
+//!         self.0 == 3
+//!     }
+//! }
+//!
+//! # fn main() -> twinglyph::Result<()> {
+//! let text = "size = 15\nbatch = 4\nsteps = 4\nepochs = 2\nvalidation_pairs = 40\n\
+//!     encoder = [{ layer = \"flatten\" }, { layer = \"dense\", units = 4 }]";
+//! let recipe = Recipe::parse("mine", text, &[])?;
+//! let set = synthetic::generate(&synthetic::Spec { alphabets: 6, characters: 4, drawers: 3, seed: 1 })?;
+//! let split = Split::by_alphabet(&set, &[], recipe.seed)?;
+//! let model = Model::new(recipe.architecture(), recipe.seed)?;
+//! let path = std::env::temp_dir().join(format!("twinglyph-example-{}", std::process::id()));
+//! let session = Session::begin(recipe, model, &set, &split, || RunDirectory::create(&path))?;
+//! assert!(matches!(session.run(&mut Impatient(0))?, Ended::Stopped(0, 3)));
+//!
+//! let GoOn::With(session) = Begun::open(&path)?.go_on(&set, &split)? else { panic!("not yet finished") };
+//! let Ended::Finished { evaluation, .. } = session.run(&mut ())? else { panic!("nobody stopped it") };
+//! println!("{evaluation}");
+//! assert!(path.join("model.safetensors").is_file() && path.join("report.html").is_file());
+//! # std::fs::remove_dir_all(&path).unwrap();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A model loaded, and a folder of glyphs embedded
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use twinglyph::evaluate::embed::embed;
+//! use twinglyph::run::trained::TrainedRun;
+//!
+//! # fn main() -> twinglyph::Result<()> {
+//! let run = TrainedRun::load(Path::new("runs/quick-1"))?;
+//! let set = twinglyph::data::omniglot::load(&["mine".into()], &())?;
+//! let glyphs = set.glyphs();
+//! let embeddings = embed(&run.model, set.size(), glyphs.len(), |i| &glyphs[i].pixels)?; // (N, F)
+//! let distance = run.model.distances(&embeddings, &[(0, 1)])?[0];
+//! println!("{}", if distance < run.rule.threshold { "the same alphabet" } else { "different alphabets" });
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod data;

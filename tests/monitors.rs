@@ -4,9 +4,9 @@
 use twinglyph::data::split::Split;
 use twinglyph::data::synthetic;
 use twinglyph::recipes::{Recipe, built_in};
-use twinglyph::train::{EpochMetrics, Observer, Reading, train};
-use twinglyph_engine::nn::Model;
-use twinglyph_engine::{Error, Result, Tensor};
+use twinglyph::train::{EpochMetrics, Observer, Reading, Settings, train};
+use twinglyph_engine::nn::{Architecture, CustomLayer, CustomLoss, Form, Layer, Loss, Mode, Model};
+use twinglyph_engine::{Element, Error, Result, Shape, Tape, Tensor, Var, ops};
 
 #[derive(Default)]
 struct Ear {
@@ -122,6 +122,95 @@ fn a_last_activation_far_from_0_is_called_saturated() {
         _ => value,
     };
     expect("tanh", &recipe("figure5-triplet", &["epochs=2", "learning_rate=1e-5"]), far, &["saturated"]);
+}
+
+#[test]
+fn a_sigmoid_stuck_at_either_end_is_called_saturated() {
+    let text = "loss = \"triplet\"\nsize = 20\nbatch = 8\nsteps = 5\nepochs = 2\nvalidation_pairs = 200\n\
+        learning_rate = 1e-9\nencoder = [{ layer = \"flatten\" }, { layer = \"dense\", units = 4 }, { layer = \"sigmoid\" }]";
+    let recipe = Recipe::parse("sigmoid", text, &[]).unwrap();
+    for end in [-60.0, 60.0] {
+        // Differences large enough that the embeddings are no single point.
+        let far = |name: &str, value: f32| if name == "encoder.1.bias" { end } else { 0.5 * value };
+        let (ear, error) = run(&recipe, far);
+        assert!(error.is_none(), "{error:?}");
+        let share = ear.readings[1].saturated.unwrap();
+        assert!(share > 0.9, "{end}: {share}");
+        assert!(
+            ear.alarms[0].contains("saturated") || ear.alarms[0].contains("collapsed"),
+            "{:?}",
+            ear.alarms
+        );
+    }
+    let (ear, _) = run(&recipe, |_, value| value);
+    assert!(ear.readings[1].saturated.unwrap() < 0.5, "{:?}", ear.readings);
+}
+
+/// What a model scores that has learned nothing is that of the batch's own labels.
+#[test]
+fn having_learned_nothing_is_measured_by_the_label_that_is_learned() {
+    let settings =
+        ["epochs=1", "sample.alphabets=5", "loss=multi_similarity", "warmup=0", "learning_rate=1e-9"];
+    let constant = |name: &str, value: f32| if name.ends_with("weight") { 1e-6 * value } else { value + 1.0 };
+    for label in ["alphabet", "character"] {
+        let label = format!("label={label}");
+        let settings: Vec<&str> = settings.iter().copied().chain([&label[..]]).collect();
+        let (ear, error) = run(&recipe("characters", &settings), constant);
+        assert!(error.is_none(), "{error:?}");
+        let ratio = ear.readings[0].loss_ratio;
+        assert!((ratio - 1.0).abs() < 0.02, "{label}: {ratio}");
+    }
+}
+
+/// The contrastive loss and tanh, written anew from ops.
+#[derive(Debug)]
+struct Own;
+
+impl CustomLayer for Own {
+    fn name(&self) -> &'static str {
+        "own tanh"
+    }
+
+    fn output_shape(&self, input: &Shape) -> Result<Shape> {
+        Ok(input.clone())
+    }
+
+    fn apply<E: Element>(&self, tape: &mut Tape<E>, x: Var, _: &[Var], _: Mode) -> Result<Var> {
+        tape.apply(ops::Tanh, &[x])
+    }
+}
+
+impl CustomLoss for Own {
+    fn form(&self) -> Form {
+        Form::Pairs
+    }
+
+    fn of_pairs<E: Element>(&self, tape: &mut Tape<E>, distance: Var, same: Var) -> Result<Var> {
+        tape.apply(ops::ContrastiveLoss { margin: 1.0 }, &[distance, same])
+    }
+}
+
+#[test]
+fn a_layer_and_a_loss_of_ones_own_train_as_built_in_ones_do() {
+    let layers = |last: Layer| vec![Layer::Flatten {}, Layer::Dense { units: 4 }, last];
+    let built_in = Architecture::encoder([1, 15, 15], layers(Layer::Tanh {}));
+    let mut own = Architecture::encoder([1, 15, 15], layers(Layer::custom(Own)));
+    own.objective.loss = Loss::custom(Own);
+    assert!(own.encoder[2] == own.clone().encoder[2] && own.encoder != built_in.encoder);
+    let set =
+        synthetic::generate(&synthetic::Spec { alphabets: 8, characters: 4, drawers: 3, seed: 3 }).unwrap();
+    let split = Split::by_alphabet(&set, &[], 1).unwrap();
+    let settings = Settings { batch: 4, steps: 6, epochs: 2, validation_pairs: 40, ..Settings::default() };
+    let values = [built_in, own.clone()].map(|architecture| {
+        let model = Model::<f32>::new(architecture, 1).unwrap();
+        train(settings.clone(), model, &set, &split, &mut ()).unwrap().model.values()
+    });
+    assert_eq!(values[0], values[1]);
+    // A form that the loss has no function for is refused.
+    let mut tape = Tape::<f64>::new();
+    let points = [(); 3].map(|()| tape.constant(Tensor::zeros([2, 1])));
+    let error = own.objective.of_triplets(&mut tape, points).unwrap_err().to_string();
+    assert!(error.contains("a batch of triplets") && error.contains("Pairs"), "{error}");
 }
 
 #[test]

@@ -103,6 +103,126 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # A training loop of your own, over a model of your own
+//!
+//! A [`nn::Model`] is a list of layers with its values; [`nn::Adam`] moves any variables of a tape along their gradients.
+//!
+//! ```
+//! use twinglyph_engine::nn::{Adam, AdamSettings, Architecture, Layer, Mode, Model};
+//! use twinglyph_engine::{Result, Tensor, ops, random};
+//! use rand::RngExt;
+//!
+//! # fn main() -> Result<()> {
+//! // 60 points in the plane; what is to be learned of a point is whether it lies within the unit circle.
+//! let mut rng = random::rng(1, 0);
+//! let points = Tensor::from_fn([60, 2, 1, 1], |_| rng.random_range(-1.5..1.5f32));
+//! let inside: Vec<f32> =
+//!     points.values().chunks(2).map(|p| f32::from(p[0] * p[0] + p[1] * p[1] < 1.0)).collect();
+//!
+//! let layers = vec![Layer::Flatten {}, Layer::Dense { units: 16 }, Layer::Tanh {}, Layer::Dense { units: 1 }, Layer::Sigmoid {}];
+//! let mut model = Model::<f32>::new(Architecture::encoder([2, 1, 1], layers), 1)?;
+//! let mut adam = Adam::new(AdamSettings { learning_rate: 0.03, ..AdamSettings::default() });
+//! let vars = model.trainable();
+//! let mut losses = Vec::new();
+//! for step in 0..200 {
+//!     model.forget();
+//!     let x = model.tape_mut().constant(points.clone());
+//!     let y = model.encode(x, Mode::Train { seed: step })?;
+//!     let tape = model.tape_mut();
+//!     let wanted = tape.constant(Tensor::new([60, 1], inside.clone())?);
+//!     let error = tape.apply(ops::SquaredDistance, &[y, wanted])?;
+//!     let loss = tape.apply(ops::Mean, &[error])?;
+//!     tape.backward(loss)?;
+//!     adam.step(tape, &vars)?;
+//!     losses.push(tape.value(loss).values()[0]);
+//! }
+//! assert!(losses[199] < losses[0] / 4.0, "{} and {}", losses[0], losses[199]);
+//!
+//! // Whoever only asks borrows the model; threads may share it.
+//! let of = |i: usize, image: &mut [f32]| image.copy_from_slice([[0.0, 0.1], [1.4, 1.4]][i].as_slice());
+//! let answers = std::thread::scope(|scope| {
+//!     let one = scope.spawn(|| model.embed(2, of));
+//!     let other = scope.spawn(|| model.clone().embed(2, of));
+//!     (one.join().unwrap(), other.join().unwrap())
+//! });
+//! let (one, other) = (answers.0?, answers.1?);
+//! assert!(one.values()[0] > 0.5 && one.values()[1] < 0.5);
+//! assert_eq!(one.values(), other.values());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Saved and loaded
+//!
+//! With the feature `safetensors` a model becomes the bytes of a safetensors file, and is made of them again. Without it,
+//! [`nn::Model::values`] and [`nn::Model::with_values`] give and take the tensors.
+//!
+#![cfg_attr(feature = "safetensors", doc = "```")]
+#![cfg_attr(not(feature = "safetensors"), doc = "```ignore")]
+//! use twinglyph_engine::nn::{Architecture, Layer, Model};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let layers = vec![Layer::Flatten {}, Layer::Dense { units: 4 }];
+//! let architecture = Architecture::encoder([1, 8, 8], layers);
+//! let model = Model::<f32>::new(architecture.clone(), 1)?;
+//! let file = std::env::temp_dir().join("twinglyph-engine-example.safetensors");
+//! std::fs::write(&file, model.to_safetensors()?)?;
+//! let again = Model::<f32>::from_safetensors(architecture, &std::fs::read(&file)?)?;
+//! assert_eq!(again.values(), model.values());
+//! # std::fs::remove_file(&file)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A layer and a loss of your own
+//!
+//! They record ops on the tape, once for f32 and f64: [`nn::CustomLayer`] stands in an encoder's list of layers,
+//! [`nn::CustomLoss`] in the place of a built-in loss.
+//!
+//! ```
+//! use twinglyph_engine::gradcheck::Check;
+//! use twinglyph_engine::nn::{Architecture, CustomLayer, Layer, Mode, Parameter, Source};
+//! use twinglyph_engine::{Element, Result, Shape, Tape, Tensor, Var, ops};
+//!
+//! /// y = x scale, one number for each feature (N, F).
+//! #[derive(Debug)]
+//! struct Gain;
+//!
+//! impl CustomLayer for Gain {
+//!     fn name(&self) -> &'static str {
+//!         "gain"
+//!     }
+//!
+//!     fn parameters(&self, input: &Shape) -> Result<Vec<Parameter>> {
+//!         let shape = Shape::from(&input.dims()[1..]);
+//!         Ok(vec![Parameter { name: "scale".into(), shape, source: Source::Ones }])
+//!     }
+//!
+//!     fn output_shape(&self, input: &Shape) -> Result<Shape> {
+//!         Ok(input.clone())
+//!     }
+//!
+//!     fn apply<E: Element>(&self, tape: &mut Tape<E>, x: Var, parameters: &[Var], _: Mode) -> Result<Var> {
+//!         tape.apply(ops::BroadcastMul, &[x, parameters[0]])
+//!     }
+//! }
+//!
+//! # fn main() -> Result<()> {
+//! let layers = vec![Layer::Flatten {}, Layer::custom(Gain), Layer::Tanh {}];
+//! let architecture = Architecture::encoder([1, 2, 3], layers);
+//! let names: Vec<_> = architecture.parameters()?.into_iter().flatten().map(|p| p.name).collect();
+//! assert_eq!(names, ["encoder.1.scale"]);
+//! let images = Tensor::from_fn([4, 1, 2, 3], |i| (0.7 * i as f64).sin());
+//! let scale = Tensor::from_fn([6], |i| 0.5 + 0.1 * i as f64);
+//! let report = Check::new().run(
+//!     |tape, x| architecture.encode(tape, &[vec![], vec![x[1]], vec![]], x[0], Mode::Eval),
+//!     &[images, scale],
+//! )?;
+//! assert!(report.passed, "{report}");
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod error;

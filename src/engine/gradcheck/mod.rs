@@ -34,8 +34,8 @@
 //! **What else.** Gradients must be added to what is there (f is recorded twice on one tape, and the gradient
 //! must be twice as large), must not depend on which others are wanted, and must come out the same, bit for
 //! bit, when they are computed again: also with f at other values recorded behind it, and after steps at other
-//! values and of twice the batch on the same tape. At the other values one direction of each input is checked. So an op
-//! that keeps to itself what belongs to one call is found out.
+//! values and of twice the batch on the same tape (what f refuses there is passed over). At the other values one
+//! direction of each input is checked. So an op that keeps to itself what belongs to one call is found out.
 //!
 //! A loss of one's own is checked in three lines:
 //!

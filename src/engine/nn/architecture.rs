@@ -110,6 +110,12 @@ impl Source {
 }
 
 impl Architecture {
+    /// An encoder of images (C, H, W) alone, compared by Euclidean distance and trained as contrastive pairs unless told
+    /// otherwise.
+    pub fn encoder(input: [usize; 3], encoder: Vec<Layer>) -> Architecture {
+        Architecture { input, encoder, head: false, views: 1, objective: Objective::default() }
+    }
+
     /// The shape after each layer of the encoder, for one image.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 mod architecture;
 mod check;
 mod custom;
+#[cfg(feature = "safetensors")]
+mod file;
 mod fuse;
 mod layer;
 mod model;
@@ -14,6 +16,8 @@ pub use crate::ops::Mining;
 pub use architecture::{Architecture, Mode, Parameter, Source};
 pub use check::{CHECKED_MODELS, check_models};
 pub use custom::{AnyLayer, AnyLoss, CustomLayer, CustomLoss};
+#[cfg(feature = "safetensors")]
+pub use file::{from_safetensors, to_safetensors};
 pub use layer::{Layer, Pair};
 pub use model::Model;
 pub use objective::{BatchLoss, Form, Loss, Objective, PairLoss};

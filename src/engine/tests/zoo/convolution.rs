@@ -3,6 +3,7 @@
 use super::Specimen;
 use twinglyph_engine::Tensor;
 use twinglyph_engine::ops::Conv2d;
+use twinglyph_kernels::Geometry;
 use twinglyph_kernels::lesson::{self, Gradient, Problem, wrong_backward_passes};
 
 pub fn specimens() -> Vec<Specimen> {
@@ -20,7 +21,7 @@ pub fn specimens() -> Vec<Specimen> {
         Specimen::in_input(input, &name, op, &inputs, move |node, dy, grad| {
             let values = |i: usize| node.inputs[i].values().to_vec();
             let problem = Problem {
-                geometry: g,
+                geometry: Geometry { images: node.inputs[0].dims()[0], ..g },
                 input: values(0),
                 weight: values(1),
                 bias: values(2),
