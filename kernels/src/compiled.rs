@@ -2,7 +2,7 @@
 //! compiled again, at every instruction set, in each crate, test and bench that calls them.
 
 use crate::conv2d::{Geometry, Gradients, Kept, Made, Stage};
-use crate::{Dense, Element, conv2d, dense, normalised_dense};
+use crate::{Broadcast, Dense, Element, broadcast, conv2d, dense, normalised_dense, rows};
 
 macro_rules! compiled {
     ($($(#[$about:meta])* $name:ident($($argument:ident: $type:ty),* $(,)?) is $way:path;)*) => {
@@ -118,4 +118,92 @@ compiled! {
         grad_affine: [&mut [E]; 2],
         grads: [Option<&mut [E]>; 2],
     ) is normalised_dense::backward;
+
+    /// y[n] = factor Σ_f x[n,f]; x has as many rows as y has numbers, here and in the two that follow.
+    row_sum_forward(
+        factor: E,
+        x: &[E],
+        y: &mut [E],
+    ) is rows::sum_forward;
+
+    /// Adds dx.
+    row_sum_backward(
+        factor: E,
+        grad_output: &[E],
+        grad_input: &mut [E],
+    ) is rows::sum_backward;
+
+    /// y[n] = the largest of row n; a NaN counts as larger than any number.
+    row_max_forward(
+        x: &[E],
+        y: &mut [E],
+    ) is rows::max_forward;
+
+    /// Adds dx: dy goes to the first of the largest.
+    row_max_backward(
+        x: &[E],
+        grad_output: &[E],
+        grad_input: &mut [E],
+    ) is rows::max_backward;
+
+    /// y[n] = ln Σ_f e^x[n,f].
+    log_sum_exp_forward(
+        x: &[E],
+        y: &mut [E],
+    ) is rows::log_sum_exp_forward;
+
+    /// Adds dx.
+    log_sum_exp_backward(
+        x: &[E],
+        y: &[E],
+        grad_output: &[E],
+        grad_input: &mut [E],
+    ) is rows::log_sum_exp_backward;
+
+    /// y = the softmax of rows of `width`.
+    softmax_forward(
+        width: usize,
+        x: &[E],
+        y: &mut [E],
+    ) is rows::softmax_forward;
+
+    /// Adds dx.
+    softmax_backward(
+        width: usize,
+        y: &[E],
+        grad_output: &[E],
+        grad_input: &mut [E],
+    ) is rows::softmax_backward;
+
+    /// y = a + b, b stretched to a.
+    broadcast_add(
+        g: &Broadcast,
+        a: &[E],
+        b: &[E],
+        y: &mut [E],
+    ) is broadcast::add;
+
+    /// y = a b, b stretched to a.
+    broadcast_mul(
+        g: &Broadcast,
+        a: &[E],
+        b: &[E],
+        y: &mut [E],
+    ) is broadcast::mul;
+
+    /// Adds dy b, b stretched to dy.
+    broadcast_mul_add(
+        g: &Broadcast,
+        grad_output: &[E],
+        b: &[E],
+        grad_input: &mut [E],
+    ) is broadcast::mul_add;
+
+    /// Adds to each number of b the sum of dy, or of dy a, over the places that it is stretched to.
+    broadcast_sum(
+        g: &Broadcast,
+        grad_output: &[E],
+        a: Option<&[E]>,
+        grad_b: &mut [E],
+    ) is broadcast::sum;
 }

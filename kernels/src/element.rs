@@ -55,6 +55,8 @@ pub trait Element:
     fn to_f64(self) -> f64;
     /// The square root.
     fn sqrt(self) -> Self;
+    /// The natural logarithm; -infinity of 0, NaN below.
+    fn ln(self) -> Self;
     /// The absolute value.
     fn abs(self) -> Self;
     /// Not a number.
@@ -99,6 +101,10 @@ macro_rules! element {
             #[inline(always)]
             fn sqrt(self) -> $t {
                 $t::sqrt(self)
+            }
+            #[inline(always)]
+            fn ln(self) -> $t {
+                $t::ln(self)
             }
             #[inline(always)]
             fn abs(self) -> $t {

@@ -1,7 +1,7 @@
 //! Elementwise loops and sums: a [`Map`] is a formula on vectors, the drivers here run it over slices.
 
-use crate::Element;
 use crate::simd::{Kernel, Simd, dispatch};
+use crate::{Element, math};
 use rayon::prelude::*;
 
 /// Elements that one task works on. Fixed, so that sums are cut the same way at any thread count.
@@ -57,6 +57,14 @@ pub fn map_add_chunk<E: Element, const N: usize, F: Map<E, N>>(f: F, inputs: [&[
     dispatch(MapKernel::<E, N, F, true> { f, inputs, out });
 }
 
+/// out = ln x, elementwise: that of the element type, number by number.
+pub fn map_ln<E: Element>(x: &[E], out: &mut [E]) {
+    same_length(&[x], out.len());
+    out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| {
+        out.iter_mut().zip(x).for_each(|(out, x)| *out = x.ln());
+    });
+}
+
 /// out = 0.
 pub fn fill_zero<E: Element>(out: &mut [E]) {
     out.par_chunks_mut(CHUNK).for_each(|out| out.fill(E::ZERO));
@@ -89,6 +97,21 @@ impl<E: Element> Map<E, 2> for Product {
     #[inline(always)]
     fn apply<S: Simd<E>>(self, s: S, [a, b]: [S::V; 2]) -> S::V {
         s.mul(a, b)
+    }
+}
+
+/// factor e^(x - shift), as [`math::exp`] has it.
+#[derive(Clone, Copy)]
+pub struct Exp<E> {
+    /// What is taken away, for example the largest x.
+    pub shift: E,
+    /// What the power is multiplied by.
+    pub factor: E,
+}
+impl<E: Element> Map<E, 1> for Exp<E> {
+    #[inline(always)]
+    fn apply<S: Simd<E>>(self, s: S, [x]: [S::V; 1]) -> S::V {
+        s.mul(s.splat(self.factor), math::exp(s, s.sub(x, s.splat(self.shift))))
     }
 }
 

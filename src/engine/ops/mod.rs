@@ -7,6 +7,7 @@
 mod activation;
 mod avg_pool2d;
 mod batch_norm;
+mod broadcast;
 mod contrastive_loss;
 mod conv2d;
 mod conv_stack;
@@ -16,12 +17,15 @@ mod dropout;
 mod elementwise;
 mod flatten;
 mod l2_normalise;
+mod matmul;
 mod max_pool2d;
 mod mined_triplet_loss;
 mod multi_similarity_loss;
 mod normalised_dense;
 mod pairwise_squared_distance;
+mod rearrange;
 mod reduce;
+mod rows;
 mod sample;
 mod scale;
 mod shapes;
@@ -31,21 +35,25 @@ mod triplet_loss;
 pub use activation::{Relu, Sigmoid, Tanh};
 pub use avg_pool2d::AvgPool2d;
 pub use batch_norm::{BatchNorm, BatchNormEval};
+pub use broadcast::{BroadcastAdd, BroadcastMul};
 pub use contrastive_loss::ContrastiveLoss;
 pub use conv_stack::{ConvBlock, ConvStack, Tail};
 pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub use distance::{EuclideanDistance, SquaredDistance};
 pub use dropout::Dropout;
-pub use elementwise::{Add, Mul, Sqrt, Square, Sub};
+pub use elementwise::{Abs, Add, ClampMax, ClampMin, Div, Exp, Log, Mul, Neg, Sqrt, Square, Sub};
 pub use flatten::Flatten;
 pub use l2_normalise::L2Normalise;
+pub use matmul::MatMul;
 pub use max_pool2d::MaxPool2d;
 pub use mined_triplet_loss::{MinedTripletLoss, Mining};
 pub use multi_similarity_loss::MultiSimilarityLoss;
 pub use normalised_dense::NormalisedDense;
 pub use pairwise_squared_distance::PairwiseSquaredDistance;
+pub use rearrange::{Concat, GatherRows, Reshape, Slice, Transpose};
 pub use reduce::{Mean, Sum};
+pub use rows::{LogSumExp, RowMax, RowMean, RowSum, Softmax};
 pub use sample::{Refusal, Sample, Samples};
 pub use scale::Scale;
 pub use supervised_contrastive_loss::SupervisedContrastiveLoss;
@@ -79,12 +87,32 @@ pub fn table() -> Vec<Entry> {
         "add": Add,
         "sub": Sub,
         "mul": Mul,
+        "div": Div,
+        "neg": Neg,
         "square": Square,
         "sqrt": Sqrt,
+        "abs": Abs,
+        "exp": Exp,
+        "log": Log,
+        "clamp_min": ClampMin,
+        "clamp_max": ClampMax,
         "scale": Scale,
         "dropout": Dropout,
+        "broadcast_add": BroadcastAdd,
+        "broadcast_mul": BroadcastMul,
         "sum": Sum,
         "mean": Mean,
+        "row_sum": RowSum,
+        "row_mean": RowMean,
+        "row_max": RowMax,
+        "log_sum_exp": LogSumExp,
+        "softmax": Softmax,
+        "matmul": MatMul,
+        "reshape": Reshape,
+        "transpose": Transpose,
+        "concat": Concat,
+        "slice": Slice,
+        "gather_rows": GatherRows,
         "relu": Relu,
         "tanh": Tanh,
         "sigmoid": Sigmoid,

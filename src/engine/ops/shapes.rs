@@ -13,7 +13,11 @@ pub(super) fn expect_inputs(
         return Ok(());
     }
     let (low, high) = (counts.start(), counts.end());
-    let expected = if low == high { format!("{low}") } else { format!("{low} to {high}") };
+    let expected = match high {
+        _ if low == high => format!("{low}"),
+        &usize::MAX => format!("at least {low}"),
+        _ => format!("{low} to {high}"),
+    };
     Err(Error::shape(op, format!("{} inputs given, expected {expected}", inputs.len())))
 }
 

@@ -138,10 +138,13 @@ fn weaker_checks_let_wrong_backward_passes_through() {
     assert!(sum.contains("batch_norm: dx, without its path through the variance"));
     assert!(sum.contains("batch_norm: dx, gamma is forgotten"));
     assert!(sum.contains("flatten: channels last"));
+    assert!(sum.contains("softmax: the mean of dy for its sum by y"));
+    assert!(sum.contains("transpose: dx as dy stands"));
     assert!(mean.contains("conv2d: dw, the kernel is turned by 180 degrees"));
     assert!(mean.contains("max_pool2d: dy is shared out over the window"));
     assert!(equal.contains("conv2d: dx, the kernel is turned by 180 degrees"));
     assert!(equal.contains("dense: dx by the transposed weight"));
+    assert!(equal.contains("matmul: dA by B as it stands"));
     assert!(differences.contains("add: written over what is there"));
     assert!(differences.contains("mul: the gradients wanted are counted, not named"));
 }

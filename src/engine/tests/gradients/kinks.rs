@@ -1,8 +1,10 @@
 //! Where an op has a kink its gradient is a convention. Each is documented with the op and held here by value.
 
 use twinglyph_engine::ops::{
-    AvgPool2d, BatchNorm, ContrastiveLoss, EuclideanDistance, L2Normalise, MaxPool2d, MinedTripletLoss,
-    Mining, MultiSimilarityLoss, PairwiseSquaredDistance, Relu, Sqrt, SupervisedContrastiveLoss, TripletLoss,
+    Abs, AvgPool2d, BatchNorm, BroadcastAdd, BroadcastMul, ClampMax, ClampMin, ContrastiveLoss, Div,
+    EuclideanDistance, Exp, L2Normalise, Log, LogSumExp, MatMul, MaxPool2d, MinedTripletLoss, Mining,
+    MultiSimilarityLoss, Neg, PairwiseSquaredDistance, Relu, RowMax, RowMean, RowSum, Softmax, Sqrt,
+    SupervisedContrastiveLoss, TripletLoss,
 };
 use twinglyph_engine::tape::Op;
 use twinglyph_engine::{Element, Tape, Tensor, Var};
@@ -36,6 +38,13 @@ macro_rules! in_both {
 in_both! {
     the_gradient_of_relu_at_zero_is_zero: relu;
     the_gradient_of_sqrt_at_zero_is_zero: sqrt;
+    the_gradient_of_abs_at_zero_is_zero: abs;
+    the_gradient_at_a_bound_is_zero: clamps;
+    the_logarithm_of_zero_is_infinite_and_below_it_there_is_none: log;
+    an_exponential_too_large_stays_at_the_bound: exp;
+    a_quotient_by_zero_is_infinite_or_none: div;
+    of_equals_in_a_row_the_first_wins: row_max_ties;
+    infinite_logits_are_told_from_none: infinite_logits;
     equal_embeddings_are_at_the_floor_with_gradient_zero: distance_at_the_floor;
     just_above_the_floor_the_distance_pulls_with_slope_one: distance_above_the_floor;
     at_the_margin_the_contrastive_loss_is_smooth_and_flat: contrastive_at_the_margin;
@@ -73,6 +82,81 @@ fn sqrt<E: Element>() {
     let (y, dx) = run::<E>(Sqrt, &[tensor(&[1], &[-1.0])]);
     assert!(!y[0].is_finite());
     assert_eq!(dx[0], [E::ZERO]);
+}
+
+fn abs<E: Element>() {
+    for zero in [0.0, -0.0] {
+        let (y, dx) = run::<E>(Abs, &[tensor(&[LEN], &[zero; LEN])]);
+        assert!(y.iter().all(|y| *y == E::ZERO));
+        assert_eq!(dx[0], [E::ZERO; LEN]);
+    }
+    let (_, dx) = run::<E>(Abs, &[tensor(&[2], &[1e-30, -1e-30])]);
+    assert_eq!(dx[0], [E::ONE, -E::ONE]);
+}
+
+fn clamps<E: Element>() {
+    // Below, at and above; at every place of a vector and of the rest.
+    let values: Vec<f64> = (0..LEN).map(|k| 0.5 + 0.25 * (k % 3) as f64).collect();
+    let x = [tensor::<E>(&[LEN], &values)];
+    let of = |value: fn(usize) -> f64| (0..LEN).map(|k| E::from_f64(value(k % 3))).collect::<Vec<E>>();
+    let (y, dx) = run(ClampMin { min: 0.75 }, &x);
+    assert_eq!((y, &dx[0]), (of(|k| [0.75, 0.75, 1.0][k]), &of(|k| [0.0, 0.0, 1.0][k])));
+    let (y, dx) = run(ClampMax { max: 0.75 }, &x);
+    assert_eq!((y, &dx[0]), (of(|k| [0.5, 0.75, 0.75][k]), &of(|k| [1.0, 0.0, 0.0][k])));
+}
+
+fn log<E: Element>() {
+    let (y, dx) = run::<E>(Log, &[tensor(&[3], &[0.0, -2.0, 1.0])]);
+    assert!(y[0].to_f64() == f64::NEG_INFINITY && y[1].is_nan() && y[2] == E::ZERO);
+    assert!(dx[0][0].to_f64() == f64::INFINITY);
+    assert_eq!(dx[0][1..], [-0.5, 1.0].map(E::from_f64));
+}
+
+fn exp<E: Element>() {
+    let (infinity, bound) = (f64::INFINITY, E::EXP_MAX.to_f64());
+    let (y, dx) =
+        run::<E>(Exp, &[tensor(&[6], &[-infinity, -bound - 1.0, 0.0, bound, bound + 1.0, infinity])]);
+    assert_eq!(y[..3], [0.0, 0.0, 1.0].map(E::from_f64));
+    assert!(y[3].is_finite() && y[3] == y[4] && y[4] == y[5]);
+    assert_eq!(dx[0], y);
+}
+
+fn div<E: Element>() {
+    let (y, grads) = run::<E>(Div, &[tensor(&[3], &[1.0, -1.0, 0.0]), tensor(&[3], &[0.0; 3])]);
+    assert!(y[0].to_f64() == f64::INFINITY && y[1].to_f64() == f64::NEG_INFINITY && y[2].is_nan());
+    assert!(grads.iter().flatten().all(|dx| !dx.is_finite()));
+}
+
+fn row_max_ties<E: Element>() {
+    for width in 1..40 {
+        // All equal; two of the largest; a NaN among numbers, and two.
+        let mut x = vec![-1.0; 4 * width];
+        x[width + width / 2] = 2.0;
+        x[2 * width - 1] = 2.0;
+        x[2 * width + width / 3] = f64::NAN;
+        x[3 * width + width / 3] = f64::NAN;
+        x[4 * width - 1] = f64::NAN;
+        let (y, grads) = run::<E>(RowMax::default(), &[tensor(&[4, width], &x)]);
+        assert!(y[..2] == [-1.0, 2.0].map(E::from_f64) && y[2].is_nan() && y[3].is_nan() || width == 1);
+        let first = [0, width / 2, width / 3, width / 3];
+        let expected = |k: usize| if k % width == first[k / width] { E::ONE } else { E::ZERO };
+        assert_eq!(grads[0], (0..4 * width).map(expected).collect::<Vec<E>>());
+    }
+}
+
+fn infinite_logits<E: Element>() {
+    // One left out, all left out, one that outweighs all.
+    let infinity = f64::INFINITY;
+    let x =
+        [tensor::<E>(&[3, 3], &[-infinity, 1.0, 1.0, -infinity, -infinity, -infinity, 0.0, infinity, 0.0])];
+    let (y, grads) = run(LogSumExp::default(), &x);
+    assert!((y[0].to_f64() - 1.0 - 2f64.ln()).abs() < 1e-6);
+    assert!(y[1].to_f64() == -infinity && y[2].to_f64() == infinity);
+    assert!(grads[0][0] == E::ZERO && (grads[0][1].to_f64() - 0.5).abs() < 1e-6);
+    assert!(grads[0][3..6].iter().all(|dx| dx.is_nan()) && grads[0][7].is_nan());
+    let (y, grads) = run(Softmax, &x);
+    assert_eq!(y[..3], [0.0, 0.5, 0.5].map(E::from_f64));
+    assert!(y[3..].iter().all(|y| y.is_nan()) && grads[0][..3] == [E::ZERO; 3]);
 }
 
 fn distance_at_the_floor<E: Element>() {
@@ -216,7 +300,26 @@ fn nan_stays<E: Element>() {
     assert!(is_nan(run(TripletLoss { margin: 1.0 }, &[one.clone(), nan.clone(), one]).0));
     assert!(is_nan(run(MaxPool2d { window: (2, 2), stride: (2, 2) }, &[images]).0));
     assert!(is_nan(run(L2Normalise, std::slice::from_ref(&nan)).0));
-    assert!(is_nan(run(PairwiseSquaredDistance, &[nan]).0));
+    assert!(is_nan(run(PairwiseSquaredDistance, std::slice::from_ref(&nan)).0));
+    let stays = |op: Box<dyn Op<E>>| assert!(is_nan(run(op, std::slice::from_ref(&nan)).0));
+    stays(Box::new(Abs));
+    stays(Box::new(Neg));
+    stays(Box::new(Exp));
+    stays(Box::new(Log));
+    stays(Box::new(ClampMin { min: 0.0 }));
+    stays(Box::new(ClampMax { max: 0.0 }));
+    for at in [0, 1, 8] {
+        let mut row = [1.0; 9];
+        row[at] = f64::NAN;
+        let row = [tensor::<E>(&[1, 9], &row)];
+        assert!(is_nan(run(RowSum::default(), &row).0) && is_nan(run(RowMean::default(), &row).0));
+        assert!(is_nan(run(RowMax::default(), &row).0) && is_nan(run(LogSumExp::default(), &row).0));
+        assert!(run(Softmax, &row).0.iter().all(|y| y.is_nan()));
+    }
+    for pair in [[nan.clone(), Tensor::zeros([1, 1])], [Tensor::zeros([1, 1]), nan.clone()]] {
+        assert!(is_nan(run(Div, &pair).0) && is_nan(run(MatMul, &pair).0));
+        assert!(is_nan(run(BroadcastAdd, &pair).0) && is_nan(run(BroadcastMul, &pair).0));
+    }
     // One embedding of NaN, so a row and a column of them.
     let d = tensor::<E>(&[3, 3], &[0.0, f64::NAN, 1.0, f64::NAN, f64::NAN, f64::NAN, 1.0, f64::NAN, 0.0]);
     let d = std::slice::from_ref(&d);

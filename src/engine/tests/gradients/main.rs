@@ -1,5 +1,6 @@
 //! Every op of the table: its gradient, its refusals, its numbers in f32; and the tape that they are used on.
 
+mod algebra;
 mod contract;
 mod kinks;
 mod losses;
@@ -172,6 +173,11 @@ fn operations_are_counted_as_the_formula_is_written() {
     assert_eq!(count(&normalised, &shapes, Some(&[true; 5])), 288);
     assert_eq!(count(&normalised, &shapes, Some(&[false, true, true, true, true])), 144);
     assert_eq!(count(&normalised, &shapes, Some(&[true, true, true, false, true])), 144);
+    // (4, 6) by (6, 3).
+    let shapes: [&[usize]; 2] = [&[4, 6], &[6, 3]];
+    assert_eq!(count(&ops::MatMul, &shapes, None), 144);
+    assert_eq!(count(&ops::MatMul, &shapes, Some(&[true, true])), 288);
+    assert_eq!(count(&ops::MatMul, &shapes, Some(&[false, true])), 144);
     let pairwise = ops::PairwiseSquaredDistance;
     assert_eq!(count(&pairwise, &[&[5, 7]], None), 3 * 5 * 5 * 7);
     // What is not worth counting.

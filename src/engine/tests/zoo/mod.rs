@@ -1,6 +1,7 @@
 //! A zoo of wrong backward passes: each computes the right values forward and one wrong gradient backward,
 //! by an error that people make. A gradient check is worth what it catches here.
 
+mod algebra;
 mod convolution;
 mod elementwise;
 mod fused;
@@ -40,6 +41,7 @@ pub fn zoo() -> Vec<Specimen> {
         normalised_dense::specimens(),
         pooling::specimens(),
         elementwise::specimens(),
+        algebra::specimens(),
         fused::specimens(),
         losses::specimens(),
         metric_learning::specimens(),
@@ -98,11 +100,12 @@ impl Specimen {
     fn in_input(
         i: usize,
         what: &str,
-        right: impl Op<f64> + Copy + 'static,
+        right: impl Op<f64> + Clone + 'static,
         inputs: &[Tensor<f64>],
         wrong: impl Fn(&Node<'_, f64>, &[f64], &mut [f64]) + Send + Sync + 'static,
     ) -> Specimen {
-        Specimen::new(what, right, inputs, move |node, grad_output, grads| {
+        let op = right.clone();
+        Specimen::new(what, op, inputs, move |node, grad_output, grads| {
             let own = grads[i].take();
             let copy = Node { inputs: node.inputs, output: node.output, saved: node.saved };
             right.vjp(copy, grad_output, grads);
@@ -117,7 +120,7 @@ impl Specimen {
     fn elementwise(
         i: usize,
         what: &str,
-        right: impl Op<f64> + Copy + 'static,
+        right: impl Op<f64> + Clone + 'static,
         inputs: &[Tensor<f64>],
         wrong: impl Fn(&Node<'_, f64>, &[f64], usize) -> f64 + Send + Sync + 'static,
     ) -> Specimen {
