@@ -54,7 +54,8 @@ fn add(op: &dyn Op<f64>, inputs: &[Tensor<f64>], dy: &[f64], results: &mut [&mut
     let shapes: Vec<&Shape> = inputs.iter().map(Tensor::shape).collect();
     let given: Vec<&Tensor<f64>> = inputs.iter().collect();
     let mut output = Tensor::zeros(op.output_shape(&shapes).unwrap());
-    let mut saved = Saved { wanted: true, ..Saved::default() };
+    let mut saved = Saved::default();
+    saved.wanted = true;
     op.forward(&given, &mut output, &mut saved);
     let dy = Tensor::new(output.shape().clone(), dy.to_vec()).unwrap();
 
