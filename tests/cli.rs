@@ -160,7 +160,7 @@ fn evaluate_measures_every_set_and_prints_the_documented_json() {
     fs::create_dir(temp.path().join("alone")).unwrap();
     fs::copy(temp.path().join("run/model.safetensors"), temp.path().join("alone/m.safetensors")).unwrap();
     let said = fail(temp.path(), &["evaluate", "alone/m.safetensors"], 2);
-    assert!(said.contains("expected --data PATH"), "{said}");
+    assert!(said.starts_with("error: --data: alone/m.safetensors is a model file alone"), "{said}");
 }
 
 #[test]

@@ -441,7 +441,7 @@ fn what_was_downloaded_is_found_by_its_name() {
 fn zipped(set: &twinglyph::data::Dataset) -> Vec<u8> {
     let temp = tempfile::tempdir().unwrap();
     write_omniglot(set, temp.path());
-    let set = twinglyph::data::omniglot::load(&[temp.path().into()], &Default::default()).unwrap();
+    let set = twinglyph::data::omniglot::load(&[temp.path().into()], &()).unwrap();
     let mut bytes = std::io::Cursor::new(Vec::new());
     let mut writer = zip::ZipWriter::new(&mut bytes);
     for i in 0..set.glyphs().len() {

@@ -197,7 +197,7 @@ fn embed_writes_what_numpy_reads() {
 fn nearest_lists_and_draws_the_glyphs_most_like_one() {
     let temp = tempfile::tempdir().unwrap();
     furnish(temp.path());
-    let set = twinglyph::data::omniglot::load(&[temp.path().join("set")], &Default::default()).unwrap();
+    let set = twinglyph::data::omniglot::load(&[temp.path().join("set")], &()).unwrap();
     let path = set.path(17);
     let glyph = format!("set/{path}");
     let list = succeed(temp.path(), &["nearest", "run", &glyph, "-k", "7", "--picture", "sheet.png"]);

@@ -113,7 +113,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             output::complain(&error);
             ExitCode::from(match error {
-                Error::Usage(_) => 2,
+                Error::Usage(_) | Error::Argument { .. } => 2,
                 _ => 1,
             })
         }

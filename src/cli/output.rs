@@ -46,7 +46,12 @@ pub(super) fn check_picture(path: Option<&Path>) -> Result<()> {
 
 /// Prints an error on stderr.
 pub(super) fn complain(error: &Error) {
-    note(format_args!("error: {error}"));
+    let said = error.to_string();
+    note(match error {
+        // Its flag, as it was typed.
+        Error::Argument { name, .. } => format!("error: --{}{}", name.replace('_', "-"), &said[name.len()..]),
+        _ => format!("error: {said}"),
+    });
 }
 
 /// Starts the threads that all work is spread over: as many as said, else as `RAYON_NUM_THREADS` says, else one for each core.

@@ -42,21 +42,20 @@ impl Split {
             choose(count, holding(count), seed)
         } else {
             let unknown = |name: &str| {
-                Error::usage(format!(
-                    "--hold-out: no alphabet is named {name:?}, expected {}",
-                    nearest(set, name)
-                ))
+                let message = format!("no alphabet is named {name:?}, expected {}", nearest(set, name));
+                Error::argument("hold_out", "", message)
             };
             indices(set, hold_out, unknown)?
         };
         let training: Vec<usize> = (0..count).filter(|a| !held_out.contains(a)).collect();
         for (side, verb) in [(&held_out, "holds out"), (&training, "leaves")] {
             if side.len() < MIN_SIDE {
-                return Err(Error::usage(format!(
-                    "--hold-out: {verb} {} of {count} alphabets, expected at least {MIN_SIDE}: there would be no pair of \
-                     different alphabets",
+                let message = format!(
+                    "{verb} {} of {count} alphabets, expected at least {MIN_SIDE}: there would be no pair of different \
+                     alphabets",
                     side.len()
-                )));
+                );
+                return Err(Error::argument("hold_out", "", message));
             }
         }
         Ok(Split { training, held_out })
@@ -72,11 +71,12 @@ impl Split {
         let count = set.alphabets().len();
         let largest = count.div_ceil(folds.max(1));
         if folds < 2 || count / folds < MIN_SIDE || count - largest < 2 * MIN_SIDE {
-            return Err(Error::usage(format!(
-                "--folds {folds}: expected at least two folds of at least {MIN_SIDE} of the {count} alphabets, and at \
-                 least {} left to train on",
+            let message = format!(
+                "expected at least two folds of at least {MIN_SIDE} of the {count} alphabets, and at least {} left to train \
+                 on",
                 2 * MIN_SIDE
-            )));
+            );
+            return Err(Error::argument("folds", folds, message));
         }
         let order = random::choose(&mut random::rng(seed, STREAM), count, count);
         let part = |fold: usize| {

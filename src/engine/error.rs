@@ -14,8 +14,17 @@ pub enum Error {
         /// What it was given and what it expected.
         message: String,
     },
-    /// A flag or argument is wrong; the command ends with exit code 2.
+    /// A command was given what it does not take.
     Usage(String),
+    /// An argument has a value that cannot be used. Who has it from a command line names its flag.
+    Argument {
+        /// The argument, for example `hold_out`.
+        name: &'static str,
+        /// Its value, where one is at fault.
+        value: String,
+        /// What is wrong with it and what was expected.
+        message: String,
+    },
     /// A file, archive, model, recipe or value from outside is not what was expected.
     Input {
         /// The file, flag or key at fault.
@@ -41,7 +50,12 @@ impl Error {
         Error::Shape { op, message: message.into() }
     }
 
-    /// A wrong flag or argument.
+    /// An argument with a value that cannot be used; no value where it is not a single one that is at fault.
+    pub fn argument(name: &'static str, value: impl fmt::Display, message: impl Into<String>) -> Error {
+        Error::Argument { name, value: value.to_string(), message: message.into() }
+    }
+
+    /// What a command does not take.
     pub fn usage(message: impl Into<String>) -> Error {
         Error::Usage(message.into())
     }
@@ -62,6 +76,8 @@ impl fmt::Display for Error {
         let sentence = match self {
             Error::Shape { op, message } => format!("{op}: {message}"),
             Error::Usage(message) => message.clone(),
+            Error::Argument { name, value, message } if value.is_empty() => format!("{name}: {message}"),
+            Error::Argument { name, value, message } => format!("{name} {value}: {message}"),
             Error::Input { what, message } => format!("{what}: {message}"),
             Error::Io { path, source } => format!("{path}: {source}"),
         };
@@ -110,6 +126,8 @@ mod tests {
     fn a_sentence_is_one_line_that_no_terminal_obeys_and_not_endless() {
         let said = Error::input("a.zip", "entry \u{1b}[2J\nis\tno PNG").to_string();
         assert_eq!(said, "a.zip: entry \\u{1b}[2J\\nis\\tno PNG");
+        assert_eq!(Error::argument("folds", 9, "expected 2").to_string(), "folds 9: expected 2");
+        assert_eq!(Error::argument("hold_out", "", "leaves 1").to_string(), "hold_out: leaves 1");
         let long = Error::usage(format!("begins {} ends", "x".repeat(10_000))).to_string();
         assert!(long.starts_with("begins x") && long.ends_with("x ends"));
         assert_eq!(long.chars().count(), LONGEST + " [...] ".len());

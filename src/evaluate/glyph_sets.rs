@@ -61,7 +61,7 @@ impl SetSampler {
             return Err(Error::input(
                 &set.alphabets()[*alphabet as usize].name,
                 format!(
-                    "{which} {} glyphs, expected at least {needed} for two sets of {glyphs} (--glyphs {glyphs})",
+                    "{which} {} glyphs, expected at least {needed} for two sets of {glyphs}",
                     found.len()
                 ),
             ));

@@ -177,11 +177,9 @@ pub fn built_in(name: &str) -> Result<&'static str> {
     BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text).ok_or_else(|| {
         let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
         let meant = meant(name, names.iter().copied());
-        Error::usage(format!(
-            "--recipe {name}: no such recipe{}, expected one of {} or a FILE.toml",
-            meant.map_or(String::new(), |meant| format!(" (did you mean {meant}?)")),
-            names.join(", ")
-        ))
+        let meant = meant.map_or(String::new(), |meant| format!(" (did you mean {meant}?)"));
+        let message = format!("no such recipe{meant}, expected one of {} or a FILE.toml", names.join(", "));
+        Error::argument("recipe", name, message)
     })
 }
 
@@ -215,7 +213,7 @@ impl Recipe {
             for setting in settings {
                 set(&mut table, setting)?;
                 recipe = table.clone().try_into().map_err(|error: toml::de::Error| {
-                    Error::usage(format!("--set {setting}: {}", one_line(error.message())))
+                    Error::argument("set", setting, one_line(error.message()))
                 })?;
             }
         }
@@ -285,9 +283,7 @@ impl Recipe {
 /// Lays one `KEY=VALUE` over a table; KEY may be dotted, VALUE is TOML, or a bare word for a string.
 fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
     let Some((key, value)) = setting.split_once('=') else {
-        return Err(Error::usage(format!(
-            "--set {setting}: expected KEY=VALUE, for example --set learning_rate=3e-4"
-        )));
+        return Err(Error::argument("set", setting, "expected KEY=VALUE, for example learning_rate=3e-4"));
     };
     let value: toml::Value = toml::from_str::<toml::Table>(&format!("value = {value}"))
         .ok()
@@ -301,7 +297,7 @@ fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
             .entry(part)
             .or_insert_with(|| toml::Value::Table(toml::Table::new()))
             .as_table_mut()
-            .ok_or_else(|| Error::usage(format!("--set {setting}: {part} is not a table")))?;
+            .ok_or_else(|| Error::argument("set", setting, format!("{part} is not a table")))?;
     }
     at.insert(last.to_string(), value);
     Ok(())

@@ -74,8 +74,10 @@ impl TrainedRun {
     /// When they cannot be read, or nothing says where they are.
     pub fn dataset(&self, data: &[PathBuf], listener: &dyn Listener) -> Result<Dataset> {
         if data.is_empty() && !self.has_config {
-            let message = "is a model file alone and does not say where its data is, expected --data PATH";
-            return Err(Error::usage(format!("{}: {message}", self.path.display())));
+            let path = self.path.display();
+            let message =
+                format!("{path} is a model file alone and does not say where its data is, expected a path");
+            return Err(Error::argument("data", "", message));
         }
         load_data(
             &Recipe {

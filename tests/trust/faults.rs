@@ -86,7 +86,7 @@ fn broken(name: &str, change: impl Fn(&str, &mut [f32])) -> String {
     let mut values = model.values();
     names.iter().zip(&mut values).for_each(|(name, value)| change(name, value.values_mut()));
     model.set_values(values);
-    let mut training = Training::new(&recipe, model, &set, &split).unwrap();
+    let mut training = Training::new(recipe.settings(), model, &set, &split).unwrap();
     training.run(&mut ()).unwrap_err().to_string()
 }
 

@@ -71,7 +71,7 @@ fn what_a_model_tells_is_its_own_whatever_lies_beside_it() {
     fs::write(&config, "baseURL = \"https://example.org\"\n").unwrap();
     assert_eq!(succeed(at, &["compare", "run/model.safetensors", "a.png", "b.png"]), verdict);
     let said = fail(at, &["evaluate", "run/model.safetensors"], 2);
-    one_sentence(&said, "is a model file alone and does not say where its data is, expected --data PATH");
+    one_sentence(&said, "is a model file alone and does not say where its data is, expected a path");
     one_sentence(&fail(at, &["compare", "run", "a.png", "b.png"], 1), "config.toml");
 }
 

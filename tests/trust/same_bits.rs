@@ -68,8 +68,8 @@ fn an_embedding_does_not_depend_on_how_many_are_made_with_it() {
             views: 1,
             objective: Objective::default(),
         };
-        let mut model = Model::<f32>::new(architecture, 1).unwrap();
-        let mut embed = |count: usize| {
+        let model = Model::<f32>::new(architecture, 1).unwrap();
+        let embed = |count: usize| {
             let pixel = |i: usize, at: usize| ((i * 31 + at * 17) % 23) as f32 / 23.0 - 0.4;
             let image = |i: usize, image: &mut [f32]| {
                 image.iter_mut().enumerate().for_each(|(at, x)| *x = pixel(i, at));

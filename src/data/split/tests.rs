@@ -46,10 +46,10 @@ fn named_alphabets_are_held_out_each_once() {
 fn an_unknown_name_is_named_with_the_nearest() {
     let set = set(&[2; 30]);
     let error = Split::by_alphabet(&set, &names(&["a17", "A01"]), 0).unwrap_err();
-    assert!(matches!(error, Error::Usage(_)));
+    assert!(matches!(error, Error::Argument { name: "hold_out", .. }));
     assert_eq!(
         error.to_string(),
-        "--hold-out: no alphabet is named \"a17\", expected one of A17, A07, A10 or 27 others"
+        "hold_out: no alphabet is named \"a17\", expected one of A17, A07, A10 or 27 others"
     );
 }
 
@@ -66,11 +66,11 @@ fn too_few_alphabets_on_a_side_are_refused() {
     assert!(error(1, &[]).starts_with("data: has 1 alphabet, "));
     assert_eq!(
         error(4, &["A01", "A01"]),
-        "--hold-out: holds out 1 of 4 alphabets, expected at least 2: there would be no pair of different alphabets"
+        "hold_out: holds out 1 of 4 alphabets, expected at least 2: there would be no pair of different alphabets"
     );
     assert_eq!(
         error(4, &["A01", "A00", "A02"]),
-        "--hold-out: leaves 1 of 4 alphabets, expected at least 2: there would be no pair of different alphabets"
+        "hold_out: leaves 1 of 4 alphabets, expected at least 2: there would be no pair of different alphabets"
     );
 }
 

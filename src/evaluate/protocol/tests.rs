@@ -88,7 +88,7 @@ fn without_held_out_alphabets_the_stored_rule_is_left() {
 #[test]
 fn an_alphabet_of_too_few_glyphs_is_named() {
     let error = evaluate(&set(4, 9), &split(&[0, 1], &[2, 3]), 5).unwrap_err().to_string();
-    let sentence = "is an alphabet of 9 glyphs, expected at least 10 for two sets of 5 (--glyphs 5)";
+    let sentence = "is an alphabet of 9 glyphs, expected at least 10 for two sets of 5";
     assert_eq!(error, format!("Alphabet0: {sentence}"));
     assert!(evaluate(&set(4, 10), &split(&[0, 1], &[2, 3]), 5).is_ok());
 }
