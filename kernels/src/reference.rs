@@ -1,7 +1,7 @@
 //! The naive twins: the same functions written to be read, one multiplication at a time. They are the oracle
 //! of the tests and the text of the book. Nothing here is fast, and nothing here is clever.
 
-use crate::{BatchNorm, Dense, Dropout, Element, Geometry, Pool2d};
+use crate::{BatchNorm, Dense, Dropout, Element, Geometry, MatMul, Pool2d};
 
 /// Where x[c, i s_h + u - p_h, j s_w + v - p_w] stands in an image; `None` in the padding.
 fn pixel(g: &Geometry, c: usize, (i, j): (usize, usize), (u, v): (usize, usize)) -> Option<usize> {
@@ -340,5 +340,81 @@ pub fn pairwise_squared_distance_backward<E: Element>(width: usize, x: &[E], dy:
 pub fn dropout<E: Element>(dropout: &Dropout, x: &[E], y: &mut [E]) {
     for i in 0..x.len() {
         y[i] = if dropout.keeps(i) { x[i] / E::from_f64(1.0 - dropout.rate) } else { E::ZERO };
+    }
+}
+
+/// The largest of each row of `width`, and where it stands: the first of equals; a NaN beats any number.
+pub fn row_max<E: Element>(width: usize, x: &[E]) -> Vec<(usize, E)> {
+    let mut rows = Vec::new();
+    for row in x.chunks(width) {
+        let mut best = (0, row[0]);
+        for (f, x) in row.iter().enumerate() {
+            if !best.1.is_nan() && (*x > best.1 || x.is_nan()) {
+                best = (f, *x);
+            }
+        }
+        rows.push(best);
+    }
+    rows
+}
+
+/// y = ln Σ e^x of each row of `width`, as it is written.
+pub fn log_sum_exp<E: Element>(width: usize, x: &[E]) -> Vec<E> {
+    let sum = |row: &[E]| row.iter().map(|x| x.to_f64().exp()).sum::<f64>();
+    x.chunks(width).map(|row| E::from_f64(sum(row).ln())).collect()
+}
+
+/// y = e^x / Σ e^x of each row of `width`, as it is written.
+pub fn softmax<E: Element>(width: usize, x: &[E]) -> Vec<E> {
+    let logs = log_sum_exp(width, x);
+    x.iter().enumerate().map(|(i, x)| E::from_f64((x.to_f64() - logs[i / width].to_f64()).exp())).collect()
+}
+
+/// dx += of the softmax y, by all of its derivatives: dy[f]/dx[g] = y[f] ([f = g] - y[g]).
+pub fn softmax_backward<E: Element>(width: usize, y: &[E], dy: &[E], dx: &mut [E]) {
+    for row in (0..y.len()).step_by(width) {
+        for f in row..row + width {
+            for g in row..row + width {
+                let same = if f == g { E::ONE } else { E::ZERO };
+                dx[g] += dy[f] * y[f] * (same - y[g]);
+            }
+        }
+    }
+}
+
+/// Which number of b each number of a meets, b stretched to a's shape: its place without the axes that b has not.
+pub fn broadcast_places(a: &[usize], b: &[usize]) -> Vec<usize> {
+    let missing = a.len() - b.len();
+    let place = |i: usize| {
+        let (mut rest, mut stride, mut at) = (i, 1, 0);
+        for axis in (0..a.len()).rev() {
+            let of_b = if axis < missing { 1 } else { b[axis - missing] };
+            at += rest % a[axis] % of_b * stride;
+            rest /= a[axis];
+            stride *= of_b;
+        }
+        at
+    };
+    (0..a.iter().product()).map(place).collect()
+}
+
+/// Y = A B.
+pub fn matmul<E: Element>(g: &MatMul, a: &[E], b: &[E], y: &mut [E]) {
+    for n in 0..g.rows {
+        for m in 0..g.columns {
+            y[n * g.columns + m] = (0..g.depth).map(|k| a[n * g.depth + k] * b[k * g.columns + m]).sum();
+        }
+    }
+}
+
+/// dA += dY B^T, dB += A^T dY.
+pub fn matmul_backward<E: Element>(g: &MatMul, a: &[E], b: &[E], dy: &[E], da: &mut [E], db: &mut [E]) {
+    for n in 0..g.rows {
+        for m in 0..g.columns {
+            for k in 0..g.depth {
+                da[n * g.depth + k] += dy[n * g.columns + m] * b[k * g.columns + m];
+                db[k * g.columns + m] += dy[n * g.columns + m] * a[n * g.depth + k];
+            }
+        }
     }
 }

@@ -3,9 +3,9 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
-use twinglyph_engine::Tensor;
 use twinglyph_engine::ops::*;
 use twinglyph_engine::tape::Op;
+use twinglyph_engine::{Shape, Tensor};
 
 /// An op and where it is differentiated.
 pub struct Case {
@@ -89,12 +89,29 @@ fn case(label: String, op: impl Op<f64> + 'static, inputs: Vec<Tensor<f64>>, lin
 type Build = fn(&mut Choices<'_>) -> Case;
 
 /// Ops in the order of the table.
-pub const OPS: [(&str, Build); 30] = [
+pub const OPS: [(&str, Build); 50] = [
     ("add", |c| binary(c, Add, &[0, 1])),
     ("sub", |c| binary(c, Sub, &[0, 1])),
     ("mul", |c| binary(c, Mul, &[0, 1])),
+    ("div", |c| {
+        let shape = c.shape();
+        let inputs = vec![c.tensor(&shape), c.off_zero(&shape)];
+        case(format!("{shape:?}"), Div, inputs, &[0])
+    }),
+    ("neg", |c| unary(c, Neg, &[0], Choices::tensor)),
     ("square", |c| unary(c, Square, &[], Choices::tensor)),
     ("sqrt", |c| unary(c, Sqrt, &[], Choices::positive)),
+    ("abs", |c| unary(c, Abs, &[], Choices::off_zero)),
+    ("exp", |c| unary(c, Exp, &[], Choices::tensor)),
+    ("log", |c| unary(c, Log, &[], Choices::positive)),
+    ("clamp_min", |c| {
+        let min = bound(c);
+        unary(c, ClampMin { min }, &[], Choices::distinct)
+    }),
+    ("clamp_max", |c| {
+        let max = bound(c);
+        unary(c, ClampMax { max }, &[], Choices::distinct)
+    }),
     ("scale", |c| {
         let factor = c.uniform() * 3.0;
         unary(c, Scale { factor }, &[0], Choices::tensor)
@@ -103,8 +120,72 @@ pub const OPS: [(&str, Build); 30] = [
         let (rate, seed) = (c.pick(0, 9) as f64 / 10.0, c.pick(0, 99) as u64);
         unary(c, Dropout { rate, seed }, &[0], Choices::tensor)
     }),
+    ("broadcast_add", |c| broadcast(c, BroadcastAdd)),
+    ("broadcast_mul", |c| broadcast(c, BroadcastMul)),
     ("sum", |c| unary(c, Sum, &[0], Choices::tensor)),
     ("mean", |c| unary(c, Mean, &[0], Choices::tensor)),
+    ("row_sum", |c| {
+        let keep_axis = c.pick(0, 1) == 1;
+        unary(c, RowSum { keep_axis }, &[0], Choices::tensor)
+    }),
+    ("row_mean", |c| {
+        let keep_axis = c.pick(0, 1) == 1;
+        unary(c, RowMean { keep_axis }, &[0], Choices::tensor)
+    }),
+    ("row_max", |c| {
+        let keep_axis = c.pick(0, 1) == 1;
+        unary(c, RowMax { keep_axis }, &[], Choices::distinct)
+    }),
+    ("log_sum_exp", |c| {
+        let keep_axis = c.pick(0, 1) == 1;
+        unary(c, LogSumExp { keep_axis }, &[], Choices::tensor)
+    }),
+    ("softmax", |c| unary(c, Softmax, &[], Choices::tensor)),
+    ("matmul", |c| {
+        let (n, k, m) = (c.pick(1, 9), c.pick(1, 20), c.pick(1, 35));
+        let inputs = vec![c.tensor(&[n, k]), c.tensor(&[k, m])];
+        case(format!("({n}, {k}) by ({k}, {m})"), MatMul, inputs, &[0, 1])
+    }),
+    ("reshape", |c| {
+        let (shape, first) = (c.shape(), c.pick(0, 1) == 1);
+        let len: usize = shape.iter().product();
+        let to = if first { Shape::from([1, len]) } else { Shape::from([len, 1]) };
+        let x = c.tensor(&shape);
+        case(format!("{shape:?} to {to}"), Reshape { shape: to }, vec![x], &[0])
+    }),
+    ("transpose", |c| {
+        let shape = [c.pick(1, 40), c.pick(1, 12)];
+        let x = c.tensor(&shape);
+        case(format!("{shape:?}"), Transpose, vec![x], &[0])
+    }),
+    ("concat", |c| {
+        let (mut shape, inputs) = (c.shape(), c.pick(1, 4));
+        let axis = c.pick(0, shape.len() - 1);
+        let mut label = format!("{shape:?}");
+        let inputs: Vec<_> = (0..inputs)
+            .map(|_| {
+                shape[axis] = c.pick(1, 4);
+                label += &format!(", {} of axis {axis}", shape[axis]);
+                c.tensor(&shape)
+            })
+            .collect();
+        let linear: Vec<usize> = (0..inputs.len()).collect();
+        case(label, Concat { axis }, inputs, &linear)
+    }),
+    ("slice", |c| {
+        let shape = c.shape();
+        let axis = c.pick(0, shape.len() - 1);
+        let start = c.pick(0, shape[axis] - 1);
+        let range = start..start + c.pick(1, shape[axis] - start);
+        let x = c.tensor(&shape);
+        case(format!("{shape:?}, {range:?} of axis {axis}"), Slice { axis, range }, vec![x], &[0])
+    }),
+    ("gather_rows", |c| {
+        let (shape, count) = (c.shape(), c.pick(1, 9));
+        let rows: Vec<usize> = (0..count).map(|_| c.pick(0, shape[0] - 1)).collect();
+        let x = c.tensor(&shape);
+        case(format!("{shape:?}, rows {rows:?}"), GatherRows { rows }, vec![x], &[0])
+    }),
     ("relu", |c| unary(c, Relu, &[], Choices::off_zero)),
     ("tanh", |c| unary(c, Tanh, &[], Choices::tensor)),
     ("sigmoid", |c| unary(c, Sigmoid, &[], Choices::tensor)),
@@ -215,6 +296,20 @@ fn binary(c: &mut Choices<'_>, op: impl Op<f64> + 'static, linear: &[usize]) -> 
     let shape = c.shape();
     let inputs = vec![c.tensor(&shape), c.tensor(&shape)];
     case(format!("{shape:?}"), op, inputs, linear)
+}
+
+/// Between two multiples of 0.05, and not far from the middle of `distinct`'s numbers.
+fn bound(c: &mut Choices<'_>) -> f64 {
+    0.05 * c.pick(0, 4) as f64 - 0.125
+}
+
+/// b has some of a's axes from the right, and along some of them one place.
+fn broadcast(c: &mut Choices<'_>, op: impl Op<f64> + 'static) -> Case {
+    let a = c.shape();
+    let missing = c.pick(0, a.len());
+    let b: Vec<usize> = a[missing..].iter().map(|size| if c.pick(0, 1) == 0 { 1 } else { *size }).collect();
+    let inputs = vec![c.tensor(&a), c.tensor(&b)];
+    case(format!("{a:?} and {b:?}"), op, inputs, &[0, 1])
 }
 
 /// Ops on rows of features.

@@ -8,7 +8,7 @@ use twinglyph::recipes::{Recipe, built_in};
 use twinglyph_engine::nn::{Mode, Model};
 use twinglyph_engine::ops::*;
 use twinglyph_engine::tape::{Op, Tape, Var};
-use twinglyph_engine::{Result, Tensor};
+use twinglyph_engine::{Result, Shape, Tensor};
 
 /// Of the largest of the numbers that are compared: PyTorch adds in another order.
 const TOLERANCE: f64 = 1e-12;
@@ -88,15 +88,40 @@ fn build(case: &Case) -> Arc<dyn Op<f64>> {
     let real = |key: &str| settings[key].as_f64().unwrap();
     let pair = |key: &str| -> (usize, usize) { serde_json::from_value(settings[key].clone()).unwrap() };
     let labels = || -> Vec<u32> { serde_json::from_value(settings["labels"].clone()).unwrap() };
+    let places = |key: &str| -> Vec<usize> { serde_json::from_value(settings[key].clone()).unwrap() };
+    let keep_axis = || settings["keep_axis"].as_bool().unwrap();
     match case.op.as_str() {
         "add" => Arc::new(Add),
         "sub" => Arc::new(Sub),
         "mul" => Arc::new(Mul),
+        "div" => Arc::new(Div),
+        "neg" => Arc::new(Neg),
         "square" => Arc::new(Square),
         "sqrt" => Arc::new(Sqrt),
+        "abs" => Arc::new(Abs),
+        "exp" => Arc::new(Exp),
+        "log" => Arc::new(Log),
+        "clamp_min" => Arc::new(ClampMin { min: real("min") }),
+        "clamp_max" => Arc::new(ClampMax { max: real("max") }),
         "scale" => Arc::new(Scale { factor: real("factor") }),
+        "broadcast_add" => Arc::new(BroadcastAdd),
+        "broadcast_mul" => Arc::new(BroadcastMul),
         "sum" => Arc::new(Sum),
         "mean" => Arc::new(Mean),
+        "row_sum" => Arc::new(RowSum { keep_axis: keep_axis() }),
+        "row_mean" => Arc::new(RowMean { keep_axis: keep_axis() }),
+        "row_max" => Arc::new(RowMax { keep_axis: keep_axis() }),
+        "log_sum_exp" => Arc::new(LogSumExp { keep_axis: keep_axis() }),
+        "softmax" => Arc::new(Softmax),
+        "matmul" => Arc::new(MatMul),
+        "reshape" => Arc::new(Reshape { shape: Shape::from(&places("shape")[..]) }),
+        "transpose" => Arc::new(Transpose),
+        "concat" => Arc::new(Concat { axis: real("axis") as usize }),
+        "slice" => {
+            let range = places("range");
+            Arc::new(Slice { axis: real("axis") as usize, range: range[0]..range[1] })
+        }
+        "gather_rows" => Arc::new(GatherRows { rows: places("rows") }),
         "relu" => Arc::new(Relu),
         "tanh" => Arc::new(Tanh),
         "sigmoid" => Arc::new(Sigmoid),

@@ -1,5 +1,6 @@
 //! Every kernel against its naive twin, in f64 and f32, at sizes around the lane widths, at every SIMD level.
 
+mod algebra;
 mod bounds;
 mod layers;
 mod rows;
@@ -346,6 +347,8 @@ fn every_kernel_agrees_with_its_naive_twin() {
     rows::pairwise_distances_agree::<f32>();
     rows::dropout_agrees::<f64>();
     rows::dropout_agrees::<f32>();
+    algebra::agrees::<f64>();
+    algebra::agrees::<f32>();
 }
 
 /// The level is chosen once a process, so each level has a process of its own.

@@ -1,8 +1,8 @@
-//! The differentiable functions: one op a file, each with its formula, its derivation, its shape rule, and
-//! the samples that its gradient is checked on.
+//! The differentiable functions: one op a file, or one family, each with its formula, its derivation, its shape
+//! rule, and the samples that its gradient is checked on.
 //!
-//! [`table`] lists them all; the tests, the benches and `twinglyph gradcheck` walk it. A new op is one file
-//! and one line there.
+//! [`table`] lists them all; the tests, the benches and `twinglyph gradcheck` walk it. A new op is one file,
+//! or a few lines in its family's, and one line there.
 
 mod activation;
 mod avg_pool2d;
