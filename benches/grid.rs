@@ -5,9 +5,8 @@
 
 mod common;
 
-use common::{Convolution, PASSES, Pass, flops};
+use common::{Convolution, PASSES, Pass, flops, in_turn, seconds};
 use rand::RngExt;
-use std::time::Instant;
 use twinglyph_engine::random::rng;
 use twinglyph_kernels::Geometry;
 
@@ -51,7 +50,7 @@ fn run(shapes: &[Geometry], only_check: bool) {
                 convolution.check(pass, Some(&mut columns));
             }
             if !only_check {
-                let [ours, theirs] = in_turn(&mut convolution, pass, &mut columns);
+                let [ours, theirs] = both(&mut convolution, pass, &mut columns);
                 cases.push((*g, pass, flops(g) as f64 / ours / 1e9, theirs / ours));
             }
         }
@@ -81,28 +80,14 @@ fn run(shapes: &[Geometry], only_check: bool) {
 }
 
 /// Median seconds of the kernels and of im2col with matrixmultiply.
-fn in_turn(convolution: &mut Convolution, pass: Pass, columns: &mut [f32]) -> [f64; 2] {
+fn both(convolution: &mut Convolution, pass: Pass, columns: &mut [f32]) -> [f64; 2] {
     // Short cases are repeated until the clock can tell them.
     let repeats = (20_000_000 / flops(&convolution.g)).clamp(1, 200);
-    let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..=ROUNDS {
-        for (by_columns, times) in [false, true].into_iter().zip(&mut times) {
-            let start = Instant::now();
-            for _ in 0..repeats {
-                if by_columns {
-                    convolution.run_by_columns(pass, columns);
-                } else {
-                    convolution.run(pass);
-                }
-            }
-            times.push(start.elapsed().as_secs_f64() / repeats as f64);
-        }
-    }
-    times.map(|mut times| {
-        times.remove(0);
-        times.sort_by(f64::total_cmp);
-        times[ROUNDS / 2]
-    })
+    let timings = in_turn(ROUNDS, || {
+        let ours = seconds(repeats, || convolution.run(pass));
+        [ours, seconds(repeats, || convolution.run_by_columns(pass, columns))]
+    });
+    timings.map(|timing| timing.median)
 }
 
 fn grid() -> Vec<Geometry> {

@@ -1,52 +1,44 @@
 //! Every kernel on one thread, each result compared with its naive twin before it is timed.
 //!
-//! `cargo bench --bench kernels`, or of some: `cargo bench --bench kernels -- "report conv 2"`. Criterion's "elem" are
-//! operations: Gelem/s are GFLOP/s, for convolutions and dense layers dense ones; elsewhere they are numbers.
+//! `cargo bench --bench kernels`, or of those whose names have a text in them: `cargo bench --bench kernels -- "report
+//! conv 2"`. The time is the median of the rounds; behind it the least and the greatest. Operations are dense ones.
 
 mod common;
 
-use common::{Convolution, GEOMETRIES, PASSES, assert_close, flops, numbers};
-use criterion::{
-    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
-};
-use std::hint::black_box;
-use std::time::Duration;
+use common::Amount::{Numbers, Operations};
+use common::{Bench, Convolution, GEOMETRIES, PASSES, assert_close, flops, numbers};
 use twinglyph_engine::ops::{Relu, Sigmoid, Tanh};
 use twinglyph_kernels::*;
 
-fn group<'a>(criterion: &'a mut Criterion, name: &str, amount: u64) -> BenchmarkGroup<'a, WallTime> {
-    let mut group = criterion.benchmark_group(name);
-    group.throughput(Throughput::Elements(amount));
-    group
-}
-
 /// What the multipliers can do: all else is to be read against it.
-fn peak(criterion: &mut Criterion) {
+fn peak(bench: &mut Bench) {
     let rounds = 100_000;
     let (operations, _) = probe::multiply_adds::<f32>(rounds);
-    group(criterion, "peak", operations).bench_function("multiply-add", |bench| {
-        bench.iter(|| black_box(probe::multiply_adds::<f32>(rounds)))
-    });
+    bench.case("peak/multiply-add", Operations(operations), || probe::multiply_adds::<f32>(rounds));
 }
 
-fn convolutions(criterion: &mut Criterion) {
+fn convolutions(bench: &mut Bench) {
     for (name, g) in GEOMETRIES {
         let mut convolution = Convolution::new(g);
         let mut columns = convolution.columns();
         for pass in PASSES {
-            let mut group = group(criterion, &format!("conv2d {}", pass.name()), flops(&g));
-            convolution.check(pass, None);
-            group.bench_function(name, |bench| bench.iter(|| convolution.run(pass)));
-            convolution.check(pass, Some(&mut columns));
-            group.bench_function(format!("{name}, im2col and matrixmultiply"), |bench| {
-                bench.iter(|| convolution.run_by_columns(pass, &mut columns));
-            });
+            let amount = Operations(flops(&g));
+            let name = format!("conv2d {}/{name}", pass.name());
+            if bench.wants(&name) {
+                convolution.check(pass, None);
+                bench.case(&name, amount, || convolution.run(pass));
+            }
+            let name = format!("{name}, im2col and matrixmultiply");
+            if bench.wants(&name) {
+                convolution.check(pass, Some(&mut columns));
+                bench.case(&name, amount, || convolution.run_by_columns(pass, &mut columns));
+            }
         }
     }
 }
 
 /// Convolution, activation and pooling in one, at stride 1, against their naive twins one after the other.
-fn stacks(criterion: &mut Criterion) {
+fn stacks(bench: &mut Bench) {
     let encoders = GEOMETRIES.into_iter().filter(|(_, g)| g.stride == (1, 1));
     for ((name, g), tail) in encoders.flat_map(|case| [(case, Tail::ReluMaxPool), (case, Tail::TanhAvgPool)])
     {
@@ -60,11 +52,10 @@ fn stacks(criterion: &mut Criterion) {
         let (values, bytes) = stage.kept_len();
         let (mut output, mut values) = (vec![0.0; len], vec![0.0; g.images * values]);
         let mut bytes = vec![0; g.images * bytes];
-        let mut forward = || {
-            let made = Made { output: &mut output, values: &mut values, bytes: &mut bytes };
-            conv_stack_forward(&[stage], &x, &params, vec![made]);
+        let forward = |output: &mut [f32], values: &mut [f32], bytes: &mut [u8]| {
+            conv_stack_forward(&[stage], &x, &params, vec![Made { output, values, bytes }]);
         };
-        forward();
+        forward(&mut output, &mut values, &mut bytes);
         let mut full = vec![0.0; g.output_len()];
         reference::conv2d_forward(&g, &x, &weight, Some(&bias), &mut full);
         let (mut twin, mut winners) = (vec![0.0; len], vec![0; len]);
@@ -78,11 +69,11 @@ fn stacks(criterion: &mut Criterion) {
                 reference::avg_pool2d_forward(&pool, &full, &mut twin);
             }
         }
-        let name = format!("{name}, {tail:?}");
-        group(criterion, "conv_stack forward", flops(&g))
-            .bench_function(&name, |bench| bench.iter(&mut forward));
         // The largest error of half a million numbers by F(4 x 4, 3 x 3) is some fifty roundings.
         assert_close(&output, &twin, 16 * g.depth(), &format!("y of {stage:?}"));
+        bench.case(&format!("conv_stack forward/{name}, {tail:?}"), Operations(flops(&g)), || {
+            forward(&mut output, &mut values, &mut bytes);
+        });
         // Backward: the naive gradients of the same.
         let dy = numbers(len, 4);
         let mut dfull = vec![0.0; full.len()];
@@ -112,8 +103,9 @@ fn stacks(criterion: &mut Criterion) {
         assert_close(&dx, &dx_twin, g.filters * g.depth(), &format!("dx of {stage:?}"));
         assert_close(&dw, &dw_twin, positions, &format!("dw of {stage:?}"));
         assert_close(&db, &db_twin, positions, &format!("db of {stage:?}"));
-        group(criterion, "conv_stack backward", 2 * flops(&g))
-            .bench_function(&name, |bench| bench.iter(|| backward(&mut dx, &mut dw, &mut db)));
+        bench.case(&format!("conv_stack backward/{name}, {tail:?}"), Operations(2 * flops(&g)), || {
+            backward(&mut dx, &mut dw, &mut db);
+        });
     }
 }
 
@@ -124,7 +116,7 @@ const DENSE: [(&str, Dense); 3] = [
     ("1024 to 256", Dense { rows: 64, inputs: 1024, outputs: 256 }),
 ];
 
-fn dense(criterion: &mut Criterion) {
+fn dense(bench: &mut Bench) {
     for (name, g) in DENSE {
         let (x, weight) = (numbers(g.rows * g.inputs, 1), numbers(g.outputs * g.inputs, 2));
         let dy = numbers(g.rows * g.outputs, 3);
@@ -139,21 +131,20 @@ fn dense(criterion: &mut Criterion) {
         assert_close(&y, &y_twin, g.inputs, &format!("y of {g:?}"));
         assert_close(&dx, &dx_twin, g.outputs, &format!("dx of {g:?}"));
         assert_close(&dw, &dw_twin, g.rows, &format!("dw of {g:?}"));
-        let operations = 2 * (g.rows * g.inputs * g.outputs) as u64;
-        let mut group = group(criterion, "dense", operations);
-        group.bench_function(format!("forward {name}"), |bench| {
-            bench.iter(|| dense_forward(&g, &x, &weight, None, &mut y));
+        let operations = Operations(2 * (g.rows * g.inputs * g.outputs) as u64);
+        bench.case(&format!("dense/forward {name}"), operations, || {
+            dense_forward(&g, &x, &weight, None, &mut y);
         });
-        group.bench_function(format!("input gradient {name}"), |bench| {
-            bench.iter(|| dense_backward_input(&g, &weight, &dy, &mut dx));
+        bench.case(&format!("dense/input gradient {name}"), operations, || {
+            dense_backward_input(&g, &weight, &dy, &mut dx);
         });
-        group.bench_function(format!("weight gradient {name}"), |bench| {
-            bench.iter(|| dense_backward_weight(&g, &x, &dy, &mut dw));
+        bench.case(&format!("dense/weight gradient {name}"), operations, || {
+            dense_backward_weight(&g, &x, &dy, &mut dw);
         });
     }
 }
 
-fn batch_norm(criterion: &mut Criterion) {
+fn batch_norm(bench: &mut Bench) {
     // figure5's: of the images, and of the features.
     for (name, g) in [
         ("images", BatchNorm { images: 8, channels: 3, positions: 105 * 105 }),
@@ -180,13 +171,12 @@ fn batch_norm(criterion: &mut Criterion) {
         backward(&mut dx);
         reference::batch_norm_backward(&g, &x, [&mean, &rstd], &gamma, &dy, &mut dx_twin);
         assert_close(&dx, &dx_twin, g.count(), &format!("dx of {g:?}"));
-        let mut group = group(criterion, "batch_norm", len as u64);
-        group.bench_function(format!("backward {name}"), |bench| bench.iter(|| backward(&mut dx)));
-        group.bench_function(format!("forward {name}"), |bench| bench.iter(|| forward(&mut y)));
+        bench.case(&format!("batch_norm/forward {name}"), Numbers(len), || forward(&mut y));
+        bench.case(&format!("batch_norm/backward {name}"), Numbers(len), || backward(&mut dx));
     }
 }
 
-fn pooling(criterion: &mut Criterion) {
+fn pooling(bench: &mut Bench) {
     let g = Pool2d { planes: 128, size: (103, 103), window: (2, 2), stride: (2, 2) };
     let (x, len) = (numbers(g.planes * 103 * 103, 1), g.planes * 51 * 51);
     let [mut y, mut y_twin, mut average, mut average_twin] = [(); 4].map(|()| vec![0.0; len]);
@@ -204,27 +194,23 @@ fn pooling(criterion: &mut Criterion) {
     reference::max_pool2d_backward(&g, &winner, &dy, &mut dx_twin);
     reference::avg_pool2d_backward(&g, &dy, &mut dx_twin);
     assert_close(&dx, &dx_twin, 4, "dx of both");
-    let mut group = group(criterion, "pool2d", x.len() as u64);
-    group.bench_function("max forward", |bench| {
-        bench.iter(|| max_pool2d_forward(&g, &x, &mut y, &mut winner))
-    });
-    group.bench_function("max backward", |bench| {
-        bench.iter(|| max_pool2d_backward(&g, &winner, &dy, &mut dx))
-    });
-    group.bench_function("average forward", |bench| bench.iter(|| avg_pool2d_forward(&g, &x, &mut average)));
-    group.bench_function("average backward", |bench| bench.iter(|| avg_pool2d_backward(&g, &dy, &mut dx)));
+    let amount = Numbers(x.len());
+    bench.case("pool2d/max forward", amount, || max_pool2d_forward(&g, &x, &mut y, &mut winner));
+    bench.case("pool2d/max backward", amount, || max_pool2d_backward(&g, &winner, &dy, &mut dx));
+    bench.case("pool2d/average forward", amount, || avg_pool2d_forward(&g, &x, &mut average));
+    bench.case("pool2d/average backward", amount, || avg_pool2d_backward(&g, &dy, &mut dx));
 }
 
-fn elementwise(criterion: &mut Criterion) {
+fn elementwise(bench: &mut Bench) {
     let x: Vec<f32> = numbers(1 << 16, 1).iter().map(|x| 8.0 * x).collect();
     let mut y = vec![0.0; x.len()];
-    let mut group = group(criterion, "elementwise", x.len() as u64);
     macro_rules! formula {
         ($name:literal, $op:expr, $twin:expr) => {
             map::map($op, [&x], &mut y);
             let twin: Vec<f32> = x.iter().map(|x| ($twin)(f64::from(*x)) as f32).collect();
             assert_close(&y, &twin, 0, $name);
-            group.bench_function($name, |bench| bench.iter(|| map::map($op, [&x], &mut y)));
+            let name = concat!("elementwise/", $name);
+            bench.case(name, Numbers(x.len()), || map::map($op, [&x], &mut y));
         };
     }
     formula!("relu", Relu, |x: f64| x.max(0.0));
@@ -232,7 +218,7 @@ fn elementwise(criterion: &mut Criterion) {
     formula!("sigmoid", Sigmoid, |x: f64| 1.0 / (1.0 + (-x).exp()));
 }
 
-fn adam(criterion: &mut Criterion) {
+fn adam(bench: &mut Bench) {
     let len = 186_122;
     let g = numbers(len, 1);
     let (mut w, mut m, mut v) = (numbers(len, 2), vec![0.0; len], vec![0.0; len]);
@@ -249,26 +235,17 @@ fn adam(criterion: &mut Criterion) {
     adam_step(settings(1), &g, &mut w, &mut m, &mut v);
     let twin: Vec<f32> = before.iter().zip(&g).map(|(w, g)| w - 1e-3 * g.signum()).collect();
     assert_close(&w, &twin, 0, "adam");
-    group(criterion, "adam", len as u64).bench_function("report's weights", |bench| {
-        bench.iter(|| adam_step(settings(2), &g, &mut w, &mut m, &mut v));
+    bench.case("adam/report's weights", Numbers(len), || {
+        adam_step(settings(2), &g, &mut w, &mut m, &mut v);
     });
 }
 
-/// On one thread: what a core does is what a kernel is judged by.
-fn all(criterion: &mut Criterion) {
+fn main() {
+    // What a core does is what a kernel is judged by.
     common::on_this_thread();
-    for bench in [peak, convolutions, stacks, dense, batch_norm, pooling, elementwise, adam] {
-        bench(criterion);
+    let mut bench = Bench::new();
+    for part in [peak, convolutions, stacks, dense, batch_norm, pooling, elementwise, adam] {
+        part(&mut bench);
     }
+    bench.end();
 }
-
-criterion_group! {
-    name = kernels;
-    config = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_secs(1))
-        .configure_from_args();
-    targets = all
-}
-criterion_main!(kernels);

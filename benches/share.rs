@@ -6,9 +6,7 @@
 
 mod common;
 
-use common::{Convolution, GEOMETRIES, PASSES, Pass, flops};
-use std::hint::black_box;
-use std::time::Instant;
+use common::{Convolution, GEOMETRIES, PASSES, Pass, Timing, flops, in_turn, seconds};
 use twinglyph_kernels::probe;
 
 /// The encoders' convolutions: the first of the table.
@@ -27,7 +25,7 @@ fn main() {
         for pass in PASSES {
             convolution.check(pass, None);
             if !only_check {
-                let [least, median, greatest] = share(&mut convolution, pass);
+                let Timing { least, median, greatest } = share(&mut convolution, pass);
                 println!(
                     "{name:15} {:16} {:4.0} % ({:.0} to {:.0})",
                     pass.name(),
@@ -43,22 +41,15 @@ fn main() {
     }
 }
 
-/// Operations a second of a pass over those of the multipliers: least, median and greatest of the rounds.
-fn share(convolution: &mut Convolution, pass: Pass) -> [f64; 3] {
+/// Operations a second of a pass over those of the multipliers.
+fn share(convolution: &mut Convolution, pass: Pass) -> Timing {
     let amount = flops(&convolution.g);
     let repeats = AMOUNT.div_ceil(amount);
     let (a_round, _) = probe::multiply_adds::<f32>(1);
-    let mut shares: Vec<f64> = (0..=ROUNDS)
-        .map(|_| {
-            let start = Instant::now();
-            let (operations, _) = black_box(probe::multiply_adds::<f32>(AMOUNT / a_round));
-            let most = operations as f64 / start.elapsed().as_secs_f64();
-            let start = Instant::now();
-            (0..repeats).for_each(|_| convolution.run(pass));
-            (repeats * amount) as f64 / start.elapsed().as_secs_f64() / most
-        })
-        .skip(1)
-        .collect();
-    shares.sort_by(f64::total_cmp);
-    [shares[0], shares[ROUNDS / 2], shares[ROUNDS - 1]]
+    let rounds = AMOUNT / a_round;
+    let [share] = in_turn(ROUNDS, || {
+        let most = (a_round * rounds) as f64 / seconds(1, || probe::multiply_adds::<f32>(rounds));
+        [amount as f64 / seconds(repeats, || convolution.run(pass)) / most]
+    });
+    share
 }

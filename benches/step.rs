@@ -1,9 +1,11 @@
 //! A training step, and encoding, of each built-in recipe: by the number of pairs (or triplets) and of threads.
 //!
-//! `cargo bench --bench step`, or of some: `cargo bench --bench step -- report`. Criterion's "elem" are images.
+//! `cargo bench --bench step`, or of those whose names have a text in them: `cargo bench --bench step -- report`.
+//! The time is the median of the rounds; behind it the least and the greatest.
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use std::time::Duration;
+mod common;
+
+use common::{Amount::Images, Bench};
 use twinglyph::recipes::{BUILT_IN, Recipe};
 use twinglyph::train::rehearsal::{Step, encoding, images, training};
 use twinglyph_engine::nn::Model;
@@ -19,7 +21,8 @@ fn threads() -> Vec<usize> {
     threads
 }
 
-fn steps(criterion: &mut Criterion) {
+fn main() {
+    let mut bench = Bench::new();
     for (name, text) in BUILT_IN {
         let recipe = Recipe::parse(name, text, &[]).expect("a built-in recipe");
         for pairs in PAIRS {
@@ -30,36 +33,21 @@ fn steps(criterion: &mut Criterion) {
             let train = || training(model(), recipe.learning_rate, recipe.seed, pairs, around());
             let encode = || encoding(model(), recipe.seed, images);
             for (what, step) in [("step", &train as &dyn Fn() -> Step), ("encoding", &encode)] {
-                let mut group = criterion.benchmark_group(format!("{name} {what}"));
-                group.throughput(Throughput::Elements(images as u64));
                 // A result is the same at any number of threads.
                 let mut first = None;
                 for threads in threads() {
+                    let name = format!("{name} {what}/{threads} threads/{images} images");
+                    if !bench.wants(&name) {
+                        continue;
+                    }
                     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
                     let mut step = step();
                     let result = pool.install(&mut step).expect("a step").to_bits();
-                    assert_eq!(
-                        *first.get_or_insert(result),
-                        result,
-                        "{name}: {threads} threads, another result"
-                    );
-                    let id = BenchmarkId::new(format!("{threads} threads"), format!("{images} images"));
-                    group.bench_function(id, |bench| {
-                        pool.install(|| bench.iter(|| step().expect("a step")));
-                    });
+                    assert_eq!(*first.get_or_insert(result), result, "{name}: another result");
+                    pool.install(|| bench.case(&name, Images(images), || step().expect("a step")));
                 }
             }
         }
     }
+    bench.end();
 }
-
-criterion_group! {
-    name = all;
-    config = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
-    targets = steps
-}
-criterion_main!(all);

@@ -1,9 +1,11 @@
-//! The shapes that are timed, numbers to fill them with, and the comparison with the naive twins.
+//! The shapes that are timed, numbers to fill them with, the comparison with the naive twins, and the clock.
 #![allow(dead_code, reason = "each bench uses its part")]
 
 use matrixmultiply::sgemm;
 use rand::RngExt;
+use std::hint::black_box;
 use std::ops::Range;
+use std::time::{Duration, Instant};
 use twinglyph_engine::random::rng;
 use twinglyph_kernels::{Geometry, Gradients, conv2d_backward, conv2d_forward, reference};
 
@@ -49,6 +51,112 @@ pub const GEOMETRIES: [(&str, Geometry); 14] = [
 pub fn on_this_thread() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
     pool.build_global().expect("no pool yet");
+}
+
+/// Rounds that `time` takes the median of.
+const ROUNDS: usize = 15;
+/// Seconds of a round at least, so that the clock can tell it, and of the warm-up.
+const ROUND: f64 = 0.01;
+const WARM_UP: f64 = 0.1;
+
+/// The median of some rounds, the least and the greatest.
+pub struct Timing {
+    pub least: f64,
+    pub median: f64,
+    pub greatest: f64,
+}
+
+/// Measures N things in turn, since the clock of a processor drifts: once to warm up, then in so many rounds.
+pub fn in_turn<const N: usize>(rounds: usize, mut measure: impl FnMut() -> [f64; N]) -> [Timing; N] {
+    measure();
+    let all: Vec<[f64; N]> = (0..rounds).map(|_| measure()).collect();
+    std::array::from_fn(|i| {
+        let mut all: Vec<f64> = all.iter().map(|round| round[i]).collect();
+        all.sort_by(f64::total_cmp);
+        Timing { least: all[0], median: all[rounds / 2], greatest: all[rounds - 1] }
+    })
+}
+
+/// Seconds that a piece of work takes, done so many times in a row.
+pub fn seconds<R>(times: u64, mut work: impl FnMut() -> R) -> f64 {
+    let start = Instant::now();
+    for _ in 0..times {
+        black_box(work());
+    }
+    start.elapsed().as_secs_f64() / times as f64
+}
+
+/// Seconds that a piece of work takes.
+pub fn time<R>(mut work: impl FnMut() -> R) -> Timing {
+    let (start, mut done) = (Instant::now(), 0);
+    while start.elapsed().as_secs_f64() < WARM_UP {
+        black_box(work());
+        done += 1;
+    }
+    let times = (ROUND * f64::from(done) / start.elapsed().as_secs_f64()).ceil() as u64;
+    let [timing] = in_turn(ROUNDS, || [seconds(times, &mut work)]);
+    timing
+}
+
+/// What a piece of work gets done.
+#[derive(Clone, Copy)]
+pub enum Amount {
+    /// Multiplications and additions: dense ones, of convolutions and dense layers.
+    Operations(u64),
+    Numbers(usize),
+    Images(usize),
+}
+
+/// Times the cases that are asked for, and prints a line for each.
+pub struct Bench {
+    only_check: bool,
+    /// Parts of the names that are asked for; none asks for all.
+    wanted: Vec<String>,
+    checked: usize,
+}
+
+impl Bench {
+    pub fn new() -> Bench {
+        let (options, wanted): (Vec<String>, Vec<String>) =
+            std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
+        // `cargo bench` gives --bench; `cargo test` does not: then the results are checked and nothing is timed.
+        Bench { only_check: !options.iter().any(|option| option == "--bench"), wanted, checked: 0 }
+    }
+
+    /// Whether the case of this name is asked for.
+    pub fn wants(&self, name: &str) -> bool {
+        self.wanted.is_empty() || self.wanted.iter().any(|part| name.contains(part))
+    }
+
+    /// A case whose result is known to be right.
+    pub fn case<R>(&mut self, name: &str, amount: Amount, work: impl FnMut() -> R) {
+        if !self.wants(name) {
+            return;
+        }
+        self.checked += 1;
+        if self.only_check {
+            return;
+        }
+        let timing = time(work);
+        let (amount, unit) = match amount {
+            Amount::Operations(count) => (count as f64 / 1e9, "GFLOP/s"),
+            Amount::Numbers(count) => (count as f64 / 1e9, "Gnumber/s"),
+            Amount::Images(count) => (count as f64, "images/s"),
+        };
+        let rate = amount / timing.median;
+        let [least, median, greatest] =
+            [timing.least, timing.median, timing.greatest].map(Duration::from_secs_f64);
+        println!("{rate:8.2} {unit:9} {median:>9.2?} ({least:.2?} to {greatest:.2?})  {name}");
+    }
+
+    /// Says what was checked, where nothing was timed.
+    pub fn end(self) {
+        if self.only_check {
+            println!("{} cases checked", self.checked);
+        } else if self.checked == 0 {
+            println!("no case's name has {:?} in it", self.wanted);
+        }
+    }
 }
 
 /// Operations of a dense convolution, a multiplication and an addition each.
