@@ -17,9 +17,9 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("gradcheck", &["ops", "tape", "tensor"]),
     ("nn", &["gradcheck", "ops", "tape", "tensor"]),
     ("data", &[]),
-    ("recipes", &["data", "nn"]),
     ("evaluate", &["data", "nn", "tensor"]),
-    ("train", &["data", "evaluate", "nn", "ops", "recipes", "tape", "tensor"]),
+    ("train", &["data", "evaluate", "nn", "ops", "tape", "tensor"]),
+    ("recipes", &["data", "nn", "train"]),
     ("run", &["data", "evaluate", "nn", "recipes", "tape", "tensor", "trace", "train"]),
 ];
 

@@ -5,6 +5,9 @@ use crate::hash::Fnv;
 use crate::{Error, Result};
 use std::ops::Range;
 
+/// (height, width) in pixels of every Omniglot image, and of what is read with it.
+pub const GLYPH_SIZE: (usize, usize) = (105, 105);
+
 /// The pixels of one glyph, row by row from the top left; ink is 1, paper 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pixels {

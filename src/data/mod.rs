@@ -23,8 +23,7 @@ mod tree;
 pub mod writer;
 
 pub use augment::Augment;
-pub use dataset::{Alphabet, Dataset, Glyph, Pixels};
-pub use omniglot::SIZE as GLYPH_SIZE;
+pub use dataset::{Alphabet, Dataset, GLYPH_SIZE, Glyph, Pixels};
 pub use orientation::Orientation;
 pub use progress::Listener;
 pub use scale::AreaScale;

@@ -1,15 +1,13 @@
 //! Omniglot from folders and zip archives, as published: `TOP/ALPHABET/characterNN/NNNN_DD.png`. Where no name is of that
 //! kind, any tree of images, as `tree.rs` reads it.
 
+pub use super::dataset::GLYPH_SIZE as SIZE;
 use super::progress::Listener;
 use super::source::{Source, unexpected};
 use super::{Alphabet, Dataset, Glyph, Pixels, image, png, published, tree};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// (height, width) in pixels of every Omniglot image.
-pub const SIZE: (usize, usize) = (105, 105);
 
 const LAYOUT: &str =
     "Omniglot images at ALPHABET/characterNN/NNNN_DD.png, in a folder such as images_background or not";

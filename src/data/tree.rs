@@ -4,7 +4,7 @@
 //! its own. The drawer is the number at the end of the name, as in `0001_07.png`, where all drawings of a character have
 //! different ones; else drawings are numbered by their names.
 
-use super::omniglot::SIZE;
+use super::dataset::GLYPH_SIZE as SIZE;
 use super::progress::Listener;
 use super::source::{Source, unexpected};
 use super::{Alphabet, Dataset, Glyph, Pixels, image};

@@ -11,7 +11,7 @@
 //! The balanced accuracy is computed with these weights for each resample, and the interval runs from the
 //! 2.5th to the 97.5th percentile. Thousands of pairs of five alphabets give a wide interval, as they should.
 
-use super::metrics::ScoredPair;
+use super::scored_pair::ScoredPair;
 use rand::RngExt;
 use rayon::prelude::*;
 use std::collections::BTreeMap;

@@ -11,22 +11,10 @@
 
 use super::calibration::{Bin, Rule, brier, calibration_error, reliability};
 use super::interval::interval;
+pub use super::scored_pair::ScoredPair;
 use crate::data::sampler::Label;
 use serde::Serialize;
 use std::fmt;
-
-/// A pair that a model has measured.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ScoredPair {
-    /// The model's distance.
-    pub distance: f32,
-    /// Of one alphabet.
-    pub same: bool,
-    /// The alphabets of the two glyphs.
-    pub alphabets: (u32, u32),
-    /// The two glyphs, as indices into [`crate::data::Dataset::glyphs`]; of sets, the first of each.
-    pub glyphs: (u32, u32),
-}
 
 /// The threshold of the highest balanced accuracy.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -9,3 +9,4 @@ mod interval;
 pub mod metrics;
 pub mod plane;
 pub mod protocol;
+mod scored_pair;

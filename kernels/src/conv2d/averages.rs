@@ -14,7 +14,8 @@
 //! t is kept for this, in rows of S: where the product puts it, nothing is moved.
 
 use super::backward::{Backward, Work};
-use super::plan::{Layout, Plan, bands, even_bands};
+use super::phases::Layout;
+use super::plan::{Plan, bands, even_bands};
 use super::{Geometry, pooled_size};
 use crate::map::{Identity, sum_chunk};
 use crate::simd::{Kernel, Level, Simd};

@@ -3,7 +3,7 @@
 use super::channels_last::ChannelsLast;
 use super::columns::Columns;
 use super::in_place::{InputRows, WeightRows};
-use super::parts::in_parts;
+use super::parts::{LEAST, in_parts};
 use super::plan::{BAND, Plan, bands, even_bands, taps};
 use super::squares::plain::Squares;
 use super::{Geometry, deep};
@@ -135,9 +135,6 @@ fn add_bias<E: Element>(g: &Geometry, dy: &[E], grad_bias: &mut [E]) {
         }
     }
 }
-
-/// Positions that a part of the batch has at least: with fewer, adding its dw to the others' would be most of the work.
-pub(super) const LEAST: usize = 64;
 
 /// Buffers of one part of the batch.
 pub(super) struct Work<E: Element> {

@@ -2,7 +2,7 @@
 //! of K_w C numbers.
 
 use super::Geometry;
-use super::plan::Layout;
+use super::phases::Layout;
 use crate::simd::{Kernel, MAX_LANES, Simd, dispatch, transpose};
 use crate::{Element, scratch};
 

@@ -9,7 +9,7 @@
 //! ```
 
 use super::Geometry;
-use super::backward::LEAST;
+use super::parts::LEAST;
 use crate::simd::Level;
 use crate::tile::{Dots, Init, Multiply, Rows, block_height, blocks, pack};
 use crate::{Element, scratch};

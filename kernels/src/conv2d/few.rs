@@ -11,8 +11,9 @@
 //! with dy the window's 2 x 2 gradients: one number at the winner's place, and zeros. 16 products a window and channel;
 //! the transforms of dy are additions, and G is only met once, at the end.
 
+use super::phases::Layout;
 use super::phases::Phases;
-use super::plan::{Layout, bands, even_bands};
+use super::plan::{bands, even_bands};
 use super::winograd::{self, TWO, Two};
 use super::{Geometry, pooled_size};
 use crate::simd::{Kernel, Level, MAX_LANES, Simd};

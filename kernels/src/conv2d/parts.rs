@@ -4,6 +4,9 @@ use crate::{Element, add_partials, partial_count, scratch};
 use rayon::prelude::*;
 use std::ops::Range;
 
+/// Positions that a part of the batch has at least: with fewer, adding its dw to the others' would be most of the work.
+pub(super) const LEAST: usize = 64;
+
 /// What a part of the batch adds to: empty where a gradient is not wanted.
 pub(super) struct Part<'a, E> {
     /// The images of this part.

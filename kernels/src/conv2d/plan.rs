@@ -1,33 +1,10 @@
 //! How an image is walked: its planes, bands of output rows, and where the rows of its columns begin.
 
 use super::Geometry;
-use super::phases::Phases;
+use super::phases::{Layout, Phases};
 use crate::Element;
 use crate::tile::Rows;
 use std::ops::Range;
-
-/// How the rows of a plane are written: with gaps behind them, and perhaps even rows first, odd ones behind them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
-    /// From an even row to the odd one below it.
-    pub(super) half: usize,
-    /// From a row to the one below the next.
-    pub(super) pair: usize,
-    /// From one plane to the next.
-    pub(super) plane: usize,
-}
-
-impl Layout {
-    /// `rows` rows of `row` numbers, one behind the other.
-    pub(super) fn plain(rows: usize, row: usize) -> Layout {
-        Layout { half: row, pair: 2 * row, plane: rows * row }
-    }
-
-    /// Where row r of a plane begins.
-    pub(super) fn start(&self, r: usize) -> usize {
-        r % 2 * self.half + r / 2 * self.pair
-    }
-}
 
 /// How an image is walked: what is the same for all images of a batch.
 pub(super) struct Plan {

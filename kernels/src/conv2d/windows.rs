@@ -11,8 +11,9 @@
 //! (i, j) is the vector's lane i S + j, what weight (u, v) meets at the window's corner (a, b) is one stretch of the
 //! plane of (a + u, b + v). Filters of 3 x 3 go by another way: [`super::squares`].
 
+use super::phases::Layout;
 use super::phases::Phases;
-use super::plan::{Layout, bands, even_bands, taps};
+use super::plan::{bands, even_bands, taps};
 use super::{Geometry, NO_WINNER, pooled_size};
 use crate::simd::{Kernel, Level, MAX_LANES, Simd};
 use crate::tile::{CopyRows, Rows, blocks, pack};

@@ -15,7 +15,7 @@
 //! multiply-adds and the store of dx are all that is left.
 
 use super::channels_last::{ChannelsLast, ROOM};
-use super::plan::Layout;
+use super::phases::Layout;
 use super::{Geometry, NO_WINNER, pooled_size};
 use crate::map::{Identity, sum_chunk};
 use crate::simd::{Kernel, Level, Simd};

@@ -3,9 +3,11 @@
 //! ([`Check`]). The results come from the kernels that train; what they do not write down, from their naive twins.
 
 mod check;
+mod problem;
 mod steps;
 mod wrong;
 
 pub use check::{Check, Noticed, agree};
-pub use steps::{Problem, Steps};
-pub use wrong::{Gradient, Wrong, wrong_backward_passes};
+pub use problem::{Gradient, Problem};
+pub use steps::Steps;
+pub use wrong::{Wrong, wrong_backward_passes};

@@ -1,125 +1,5 @@
-use super::{Gradient, Wrong};
-use crate::{Geometry, Gradients, conv2d_backward, conv2d_forward, reference};
-
-/// A convolution of one image or more, and the gradient that comes back to it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Problem {
-    /// The sizes.
-    pub geometry: Geometry,
-    /// (N, C_in, H, W).
-    pub input: Vec<f64>,
-    /// (C_out, C_in, K_h, K_w).
-    pub weight: Vec<f64>,
-    /// (C_out).
-    pub bias: Vec<f64>,
-    /// The gradient of a loss with respect to the output, (N, C_out, H_out, W_out).
-    pub grad_output: Vec<f64>,
-}
-
-impl Problem {
-    /// Whether the kernel fits the image and every array has the length that the sizes ask for; else, what is wrong.
-    pub fn check(&self) -> Result<(), String> {
-        let g = &self.geometry;
-        if [g.images, g.channels, g.filters, g.size.0, g.size.1, g.kernel.0, g.kernel.1].contains(&0) {
-            return Err("a size of 0, expected at least 1".into());
-        }
-        if g.stride.0 == 0 || g.stride.1 == 0 {
-            return Err(format!("stride {} x {}, expected at least 1 x 1", g.stride.0, g.stride.1));
-        }
-        if g.output_size().0 == 0 || g.output_size().1 == 0 {
-            let (rows, width) = reference::padded_size(g);
-            return Err(format!(
-                "a kernel of {} x {} does not fit an image of {rows} x {width} (padding included)",
-                g.kernel.0, g.kernel.1
-            ));
-        }
-        for (name, values, expected) in [
-            ("input", &self.input, g.input_len()),
-            ("weight", &self.weight, g.weight_len()),
-            ("bias", &self.bias, g.filters),
-            ("upstream gradient", &self.grad_output, g.output_len()),
-        ] {
-            if values.len() != expected {
-                return Err(format!("{name}: {} numbers, expected {expected}", values.len()));
-            }
-        }
-        Ok(())
-    }
-
-    /// y.
-    pub fn output(&self) -> Vec<f64> {
-        let mut y = vec![0.0; self.geometry.output_len()];
-        conv2d_forward(&self.geometry, &self.input, &self.weight, Some(&self.bias), &mut y);
-        y
-    }
-
-    /// L = <`grad_output`, y>: the number whose gradients are looked for. Its gradient with respect to y is `grad_output`.
-    pub fn loss(&self) -> f64 {
-        self.output().iter().zip(&self.grad_output).map(|(y, dy)| y * dy).sum()
-    }
-
-    /// (L(v + eps) - L(v - eps)) / 2 eps for number `k` of the array that `of` is the gradient of.
-    pub fn difference(&self, of: Gradient, k: usize, eps: f64) -> f64 {
-        let loss = |shift: f64| {
-            let mut moved = self.clone();
-            moved.array_mut(of)[k] += shift;
-            moved.loss()
-        };
-        (loss(eps) - loss(-eps)) / (2.0 * eps)
-    }
-
-    /// By how much a difference of L may be off where numbers are not integers: L of the absolute numbers, of which
-    /// [`Problem::loss`] may be a small part, times the rounding of a sum of some hundred terms.
-    pub fn rounding(&self) -> f64 {
-        let absolute = |values: &[f64]| values.iter().map(|value| value.abs()).collect();
-        let absolute = Problem {
-            geometry: self.geometry,
-            input: absolute(&self.input),
-            weight: absolute(&self.weight),
-            bias: absolute(&self.bias),
-            grad_output: absolute(&self.grad_output),
-        };
-        1e-14 * absolute.loss()
-    }
-
-    /// Adds dx, dw or db to `grad`: those of the kernels, or those of a wrong backward pass.
-    pub fn add_gradient(&self, of: Gradient, wrong: Option<&Wrong>, grad: &mut [f64]) {
-        if let Some(wrong) = wrong.filter(|wrong| wrong.gradient == of) {
-            return wrong.add(self, grad);
-        }
-        let mut grads = Gradients { input: None, weight: None, bias: None };
-        match of {
-            Gradient::Input => grads.input = Some(grad),
-            Gradient::Weight => grads.weight = Some(grad),
-            Gradient::Bias => grads.bias = Some(grad),
-        }
-        conv2d_backward(&self.geometry, &self.input, &self.weight, &self.grad_output, grads);
-    }
-
-    /// dx, dw or db.
-    pub fn gradient(&self, of: Gradient, wrong: Option<&Wrong>) -> Vec<f64> {
-        let mut grad = vec![0.0; self.array(of).len()];
-        self.add_gradient(of, wrong, &mut grad);
-        grad
-    }
-
-    /// The array that `of` is the gradient of.
-    pub fn array(&self, of: Gradient) -> &[f64] {
-        match of {
-            Gradient::Input => &self.input,
-            Gradient::Weight => &self.weight,
-            Gradient::Bias => &self.bias,
-        }
-    }
-
-    pub(super) fn array_mut(&mut self, of: Gradient) -> &mut [f64] {
-        match of {
-            Gradient::Input => &mut self.input,
-            Gradient::Weight => &mut self.weight,
-            Gradient::Bias => &mut self.bias,
-        }
-    }
-}
+use super::{Gradient, Problem, Wrong};
+use crate::reference;
 
 /// Everything that is computed on the way forward and back, for one image.
 #[derive(Clone, Debug, PartialEq)]
@@ -184,6 +64,7 @@ impl Steps {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Geometry;
 
     /// One image of each kind: plain, padded, with strides that leave rows over, larger than the kernel too.
     fn problems() -> Vec<Problem> {

@@ -1,30 +1,5 @@
-use super::Problem;
-use crate::{Geometry, reference};
-
-/// Whose gradient.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gradient {
-    /// dx.
-    Input,
-    /// dw.
-    Weight,
-    /// db.
-    Bias,
-}
-
-impl Gradient {
-    /// All three, in the order of a convolution's inputs.
-    pub const ALL: [Gradient; 3] = [Gradient::Input, Gradient::Weight, Gradient::Bias];
-
-    /// As the book writes it.
-    pub fn symbol(self) -> &'static str {
-        match self {
-            Gradient::Input => "dx",
-            Gradient::Weight => "dw",
-            Gradient::Bias => "db",
-        }
-    }
-}
+use super::{Gradient, Problem};
+use crate::{Geometry, Gradients, conv2d_backward, reference};
 
 /// A way in which one gradient of a convolution is got wrong.
 #[derive(Clone, Copy, Debug)]
@@ -210,6 +185,29 @@ impl Wrong {
                 }
             }
         }
+    }
+}
+
+impl Problem {
+    /// Adds dx, dw or db to `grad`: those of the kernels, or those of a wrong backward pass.
+    pub fn add_gradient(&self, of: Gradient, wrong: Option<&Wrong>, grad: &mut [f64]) {
+        if let Some(wrong) = wrong.filter(|wrong| wrong.gradient == of) {
+            return wrong.add(self, grad);
+        }
+        let mut grads = Gradients { input: None, weight: None, bias: None };
+        match of {
+            Gradient::Input => grads.input = Some(grad),
+            Gradient::Weight => grads.weight = Some(grad),
+            Gradient::Bias => grads.bias = Some(grad),
+        }
+        conv2d_backward(&self.geometry, &self.input, &self.weight, &self.grad_output, grads);
+    }
+
+    /// dx, dw or db.
+    pub fn gradient(&self, of: Gradient, wrong: Option<&Wrong>) -> Vec<f64> {
+        let mut grad = vec![0.0; self.array(of).len()];
+        self.add_gradient(of, wrong, &mut grad);
+        grad
     }
 }
 

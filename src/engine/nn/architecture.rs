@@ -3,77 +3,16 @@
 
 use super::fuse;
 use super::layer::Layer;
+use super::mode::Mode;
 use super::objective::{BatchLoss, Objective, PairLoss};
+use super::parameter::Parameter;
 use crate::ops::EuclideanDistance;
 use crate::tape::{Tape, Var};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Element, Shape};
 use crate::{Error, Result};
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
-
-/// Whether batch-norm uses the batch's statistics or the running ones, and dropout drops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// The batch's own statistics; the running ones are updated.
-    Train {
-        /// Of what is left to chance in this step: dropout, the choice of triplets.
-        seed: u64,
-    },
-    /// The running statistics.
-    Eval,
-}
-
-impl Mode {
-    /// What chance goes by; 0 where none is left to it.
-    pub fn seed(self) -> u64 {
-        match self {
-            Mode::Train { seed } => seed,
-            Mode::Eval => 0,
-        }
-    }
-
-    /// The same with a seed of its own for a part of the model.
-    fn part(self, i: usize) -> Mode {
-        match self {
-            Mode::Train { seed } => Mode::Train { seed: seed.wrapping_add(i as u64) },
-            Mode::Eval => Mode::Eval,
-        }
-    }
-}
 
 /// Layers' seeds of one tower and of the next are so far apart.
 const TOWER: usize = 1 << 12;
-
-/// Where a parameter's first value comes from, and whether training changes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Uniform in ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010).
-    GlorotUniform {
-        /// Products that make one output.
-        fan_in: usize,
-        /// Outputs that one input takes part in.
-        fan_out: usize,
-    },
-    /// 0.
-    Zeros,
-    /// 1.
-    Ones,
-    /// 0; a statistic, not trained.
-    RunningMean,
-    /// 1; a statistic, not trained.
-    RunningVar,
-}
-
-/// A tensor of the model: its name, shape and origin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameter {
-    /// For example `encoder.0.weight`.
-    pub name: String,
-    /// Its shape; layouts are PyTorch's.
-    pub shape: Shape,
-    /// Its first value.
-    pub source: Source,
-}
 
 /// A Siamese model without its numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,25 +27,6 @@ pub struct Architecture {
     pub views: usize,
     /// What is minimised.
     pub objective: Objective,
-}
-
-impl Source {
-    /// Whether training changes it.
-    pub fn is_trainable(self) -> bool {
-        !matches!(self, Source::RunningMean | Source::RunningVar)
-    }
-
-    /// A first value, from the generator where chance is in it.
-    pub fn tensor<E: Element>(self, shape: &Shape, rng: &mut ChaCha8Rng) -> Tensor<E> {
-        match self {
-            Source::GlorotUniform { fan_in, fan_out } => {
-                let limit = (6.0 / (fan_in + fan_out) as f64).sqrt();
-                Tensor::from_fn(shape.dims(), |_| E::from_f64(rng.random_range(-limit..limit)))
-            }
-            Source::Zeros | Source::RunningMean => Tensor::zeros(shape.dims()),
-            Source::Ones | Source::RunningVar => Tensor::from_fn(shape.dims(), |_| E::ONE),
-        }
-    }
 }
 
 impl Architecture {

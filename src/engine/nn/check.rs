@@ -1,9 +1,12 @@
 //! Gradient checks of whole Siamese models: both encoders, both losses, in train and eval mode, with and without
 //! head, on images small enough for differences, through the layers that train.
 
-use super::architecture::{Architecture, Mode, Source};
+use super::architecture::Architecture;
+use super::custom::Form;
 use super::layer::{Layer, Pair};
-use super::objective::{Form, Loss, Objective};
+use super::mode::Mode;
+use super::objective::{Loss, Objective};
+use super::parameter::Source;
 use crate::Result;
 use crate::gradcheck::{Check, MODEL_TOLERANCE, Row};
 use crate::ops::Mining;

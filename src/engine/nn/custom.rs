@@ -3,8 +3,8 @@
 //! An op is a function with a backward pass ([`crate::tape::Op`]). A layer made of ops needs none, and neither does a loss:
 //! it says what is recorded on the tape, and the tape knows the way back.
 
-use super::architecture::{Mode, Parameter};
-use super::objective::Form;
+use super::mode::Mode;
+use super::parameter::Parameter;
 use crate::tape::{Tape, Var};
 use crate::tensor::{Element, Shape};
 use crate::{Error, Result};
@@ -37,6 +37,17 @@ pub trait CustomLayer: Debug + Send + Sync + 'static {
     /// # Errors
     /// When the shapes do not fit.
     fn apply<E: Element>(&self, tape: &mut Tape<E>, x: Var, parameters: &[Var], mode: Mode) -> Result<Var>;
+}
+
+/// What a step is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Two towers.
+    Pairs,
+    /// Three towers.
+    Triplets,
+    /// One tower; each glyph has a label, and positives and negatives are found among all of them.
+    Labels,
 }
 
 /// A loss of one's own; [`super::Loss::custom`] makes one of it that a model can be trained by. Of the three functions the

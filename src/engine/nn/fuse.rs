@@ -1,7 +1,7 @@
 //! Fused ops, put in place of the plain layers that they are equal to. This is the only file that knows of both.
 
-use super::architecture::Mode;
 use super::layer::{Layer, Pair, update_running};
+use super::mode::Mode;
 use crate::Result;
 use crate::ops::{ConvBlock, ConvStack, NormalisedDense, Tail};
 use crate::tape::{Tape, Var};

@@ -1,7 +1,8 @@
 //! The layers that a recipe can name: each is an op with its parameters.
 
-use super::architecture::{Mode, Parameter, Source};
 use super::custom::{AnyLayer, CustomLayer};
+use super::mode::Mode;
+use super::parameter::{Parameter, Source};
 use crate::ops;
 use crate::tape::{Op, Tape, Var};
 use crate::tensor::{Element, Shape};

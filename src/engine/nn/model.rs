@@ -1,9 +1,11 @@
 //! A Siamese model with its numbers: an [`Architecture`] whose parameters stand at the start of a tape.
 
-use super::architecture::{Architecture, Mode, Parameter};
+use super::architecture::Architecture;
 use super::layer::Layer;
+use super::mode::Mode;
 use super::objective::{BatchLoss, PairLoss};
 use super::optimizer::gradient_norm;
+use super::parameter::Parameter;
 use crate::random::rng;
 use crate::tape::{Tape, Var, has_finite_squares, is_finite};
 use crate::tensor::{Element, Tensor};

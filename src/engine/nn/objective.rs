@@ -1,6 +1,6 @@
 //! What is minimised: a loss, and the form in which it wants its glyphs.
 
-use super::custom::{AnyLoss, CustomLoss, Given};
+use super::custom::{AnyLoss, CustomLoss, Form, Given};
 use crate::ops::{
     Add, ContrastiveLoss, MinedTripletLoss, Mining, MultiSimilarityLoss, PairwiseSquaredDistance, Scale,
     SupervisedContrastiveLoss, TripletLoss,
@@ -32,17 +32,6 @@ impl Loss {
     pub fn custom(loss: impl CustomLoss) -> Loss {
         Loss::Custom(AnyLoss::new(loss))
     }
-}
-
-/// What a step is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// Two towers.
-    Pairs,
-    /// Three towers.
-    Triplets,
-    /// One tower; each glyph has a label, and positives and negatives are found among all of them.
-    Labels,
 }
 
 /// A loss with its constants.

@@ -1,6 +1,7 @@
 //! The layer table of a model, as Keras prints it.
 
-use super::architecture::{Architecture, Parameter};
+use super::architecture::Architecture;
+use super::parameter::Parameter;
 use crate::Result;
 use crate::tensor::Shape;
 use std::fmt;

@@ -4,7 +4,7 @@ use super::matrices::{Grid, Matrices, whole};
 use super::transforms::{Filters, Give, Pool, Take};
 use super::{group, source, tiles};
 use crate::conv2d::channels_last::ChannelsLast;
-use crate::conv2d::plan::Layout;
+use crate::conv2d::phases::Layout;
 use crate::conv2d::winograd::Form;
 use crate::conv2d::{Geometry, pooled_size};
 use crate::simd::Level;

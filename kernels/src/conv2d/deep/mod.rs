@@ -19,7 +19,7 @@ mod sums;
 mod transforms;
 
 use super::channels_last::ChannelsLast;
-use super::plan::Layout;
+use super::phases::Layout;
 use super::winograd::{FOUR, Four, TWO, Two};
 use super::{Geometry, MANY_IMAGES, NO_WINNER, pooled_size};
 use crate::{Element, scratch};

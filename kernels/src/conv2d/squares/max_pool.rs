@@ -6,8 +6,9 @@
 
 use super::{Bank, Outputs, Tail};
 use crate::conv2d::averages::store_pair;
+use crate::conv2d::phases::Layout;
 use crate::conv2d::phases::Phases;
-use crate::conv2d::plan::{Layout, bands, even_bands};
+use crate::conv2d::plan::{bands, even_bands};
 use crate::conv2d::windows::largest_of_four;
 use crate::conv2d::winograd::{FOUR, Four};
 use crate::conv2d::{Geometry, pooled_size};
