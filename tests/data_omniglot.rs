@@ -1,19 +1,13 @@
 //! The loader on the real Omniglot archives, where `../shared/omniglot` has them.
 
+mod common;
+
+use common::omniglot as shared;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 use twinglyph::data::{Dataset, Glyph, Pixels, image::decode_glyph, omniglot};
-
-fn shared() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/omniglot");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no ../shared/omniglot");
-    None
-}
 
 fn load(path: &Path) -> Dataset {
     omniglot::load(&[path.to_path_buf()], &()).unwrap()

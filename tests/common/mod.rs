@@ -2,8 +2,10 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 mod browser;
+mod skip;
 #[allow(unused_imports, reason = "not every test asks for a browser, or for Python")]
 pub use browser::{open_in_browser, python};
+pub use skip::skip;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -115,6 +117,6 @@ pub fn omniglot() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    println!("skipped: no ../shared/omniglot");
+    skip("omniglot", "no ../shared/omniglot");
     None
 }

@@ -1,6 +1,6 @@
 //! Processes that are killed at random moments, and a disk that takes no more: nothing is lost.
 
-use crate::common::{succeed, train, twinglyph};
+use crate::common::{skip, succeed, train, twinglyph};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::fs;
@@ -148,13 +148,11 @@ fn a_folder_that_may_not_be_written_is_said_and_the_last_checkpoint_stays() {
     let output = command.current_dir(temp.path()).args(arguments).output();
     fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).unwrap();
     let Ok(output) = output else {
-        eprintln!("skipped: root may write everywhere, and there is no setpriv to be somebody else");
-        return;
+        return skip("users", "root may write everywhere, and there is no setpriv to be somebody else");
     };
     let said = String::from_utf8_lossy(&output.stderr);
     if said.contains("setpriv") || output.status.code() == Some(127) {
-        eprintln!("skipped: {said}");
-        return;
+        return skip("users", &said);
     }
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("run") && said.contains("denied") && said.lines().count() == 1, "{said}");

@@ -4,6 +4,7 @@
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 
+use crate::common::skip;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::fs;
@@ -51,12 +52,11 @@ fn changed(seeds: &[Vec<u8>], chance: &mut ChaCha8Rng) -> Vec<u8> {
 fn changed_files_of_every_kind_are_read_or_refused_in_a_sentence() {
     let temp = tempfile::tempdir().unwrap();
     let made = Command::new("python3")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds.py"))
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/seeds.py"))
         .args([env!("CARGO_BIN_EXE_twinglyph").as_ref(), temp.path().as_os_str()])
         .output();
     let Ok(made) = made else {
-        eprintln!("skipped: no python3 to make files with");
-        return;
+        return skip("python", "no python3 to make files with");
     };
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let readers: [(&str, Reader); 6] = [

@@ -1,6 +1,6 @@
 //! One seed, one result: at any number of threads, every time, and how far instruction sets differ.
 
-use crate::common::{OWN, succeed, train};
+use crate::common::{OWN, skip, succeed, train};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -109,8 +109,11 @@ fn step(folder: &Path, level: Level) -> Vec<(String, Vec<f64>)> {
 /// over many steps Adam makes steps of full size of gradients that are nothing but rounding, such as that of a bias
 /// before a batch-norm, and two trainings part.
 #[test]
-fn instruction_sets_give_the_same_step_to_a_thousandth() {
+fn instruction_sets_give_the_same_step_to_a_ten_thousandth() {
     let levels = Level::available();
+    if levels.len() == 1 {
+        return skip("levels", "this CPU has portable vectors alone");
+    }
     for recipe in ["report-contrastive", "figure5-contrastive"] {
         let temp = tempfile::tempdir().unwrap();
         succeed(temp.path(), &train(&["--recipe", recipe, "--out", "run", "--quiet"]));
@@ -137,7 +140,7 @@ fn instruction_sets_give_the_same_step_to_a_thousandth() {
                 }
             }
             println!("{recipe}: {level} differs from {} by {:.1e} in {}", levels[0], worst.0, worst.1);
-            assert!(worst.0 < 1e-3, "{recipe} at {level}: {worst:?}");
+            assert!(worst.0 < 1e-4, "{recipe} at {level}: {worst:?}");
         }
     }
 }

@@ -3,6 +3,8 @@
 
 #[path = "../../../tests/common/browser.rs"]
 mod browser;
+#[path = "../../../tests/common/skip.rs"]
+mod skip;
 
 use std::collections::BTreeSet;
 use std::fs;

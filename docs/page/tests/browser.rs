@@ -1,30 +1,21 @@
 //! The page in Chromium, held against the native engine: thirty random settings, every panel, every number; and how it behaves.
 
+#[path = "../../../tests/common/browser.rs"]
+#[allow(dead_code, reason = "each test uses a part")]
+mod browser;
+#[path = "../../../tests/common/skip.rs"]
+mod skip;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Map, Value, json};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
-use std::{env, fs};
 use twinglyph_kernels::lesson::{Check, Gradient, Problem, Steps, Wrong, wrong_backward_passes};
 use twinglyph_kernels::{Geometry, reference};
 
 const SETTINGS: usize = 30;
-
-/// A Python with playwright, where there is a Chromium too; else says what is missing.
-fn python() -> Option<PathBuf> {
-    if !["/usr/bin/chromium", "/usr/bin/google-chrome"].iter().any(|path| Path::new(path).exists()) {
-        eprintln!("skipped: no Chromium");
-        return None;
-    }
-    let python = env::var_os("TWINGLYPH_PYTHON").map_or("python3".into(), PathBuf::from);
-    let found = Command::new(&python).args(["-c", "import playwright"]).output();
-    if found.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    eprintln!("skipped: {} has no playwright", python.display());
-    None
-}
 
 /// Sizes of all kinds that fit the page.
 fn geometry(rng: &mut ChaCha8Rng) -> Geometry {
@@ -146,7 +137,7 @@ fn setting(seed: usize, rng: &mut ChaCha8Rng) -> Value {
 
 #[test]
 fn thirty_settings_agree_with_the_engine_in_every_panel_and_every_control_works() {
-    let Some(python) = python() else { return };
+    let Some(python) = browser::python_with_browser() else { return };
     let mut rng = ChaCha8Rng::seed_from_u64(11);
     let settings: Vec<Value> = (0..SETTINGS).map(|seed| setting(seed, &mut rng)).collect();
     let temp = tempfile::tempdir().unwrap();
