@@ -13,3 +13,4 @@ mod outside;
 mod readers;
 mod reference;
 mod same_bits;
+mod twice;
