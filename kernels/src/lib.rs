@@ -27,7 +27,7 @@ pub mod probe;
 mod rearrange;
 pub mod reference;
 mod rows;
-mod scratch;
+pub mod scratch;
 pub mod simd;
 pub mod tile;
 

@@ -1,4 +1,4 @@
-//! Buffers that a thread keeps from call to call, so that a step in its steady state allocates nothing.
+//! Buffers that a thread keeps from call to call, so that a step in its steady state allocates none of their size.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut, Range};

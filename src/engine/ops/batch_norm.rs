@@ -92,7 +92,7 @@ impl<E: Element> Op<E> for BatchNorm {
         let g = sizes("batch_norm", node.inputs[0].shape()).expect("checked by output_shape");
         let (x, gamma, dy) = (node.inputs[0].values(), node.inputs[1].values(), grad_output.values());
         let (mean, rstd) = (&node.saved.values[0][..], &node.saved.values[2][..]);
-        let (mut dgamma, mut dbeta) = (vec![E::ZERO; g.channels], vec![E::ZERO; g.channels]);
+        let [mut dgamma, mut dbeta] = [(); 2].map(|()| kernels::scratch::any::<E>(g.channels));
         kernels::batch_norm_channel_sums(&g, x, [mean, rstd], dy, &mut dgamma, &mut dbeta);
         if let Some(dx) = &mut grad_inputs[0] {
             let sums = Some([&dgamma[..], &dbeta[..]]);
@@ -130,7 +130,7 @@ impl<E: Element> Op<E> for BatchNormEval {
         if grad_inputs[1..].iter().all(Option::is_none) {
             return;
         }
-        let (mut dgamma, mut dbeta) = (vec![E::ZERO; g.channels], vec![E::ZERO; g.channels]);
+        let [mut dgamma, mut dbeta] = [(); 2].map(|()| kernels::scratch::any::<E>(g.channels));
         kernels::batch_norm_channel_sums(&g, x, [mean, rstd], dy, &mut dgamma, &mut dbeta);
         let minus_half = E::from_f64(-0.5);
         add(&mut grad_inputs[1], |c| dgamma[c]);

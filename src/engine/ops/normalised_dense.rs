@@ -72,7 +72,7 @@ impl<E: Element> Op<E> for NormalisedDense {
         let g = sizes(node.inputs[0].shape(), node.inputs[3].shape());
         let [x, gamma, beta, weight] = [0, 1, 2, 3].map(|i| node.inputs[i].values());
         let (mean, rstd) = (&node.saved.values[0][..], &node.saved.values[2][..]);
-        let (mut dgamma, mut dbeta) = (vec![E::ZERO; g.inputs], vec![E::ZERO; g.inputs]);
+        let [mut dgamma, mut dbeta] = [(); 2].map(|()| kernels::scratch::any::<E>(g.inputs));
         let [dx, grad_gamma, grad_beta, dw, db] = grad_inputs else {
             unreachable!("checked by output_shape")
         };

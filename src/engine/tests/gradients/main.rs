@@ -308,7 +308,7 @@ fn two_towers_with_shared_weights_agree_with_differences() {
 }
 
 #[test]
-fn from_the_second_step_on_a_training_step_allocates_nothing() {
+fn from_the_second_step_on_the_tape_takes_no_new_buffer() {
     let mut tape = Tape::<f32>::new();
     let inputs = tower_inputs();
     let weights = [0, 1].map(|i: usize| tape.parameter(inputs[i].clone()));
