@@ -236,3 +236,8 @@ pub mod tensor;
 pub use error::{Error, Result};
 pub use tape::{Tape, Var};
 pub use tensor::{Element, Shape, Tensor};
+
+/// The example of the crate's page is run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("README.md")]
+struct Readme;
