@@ -298,9 +298,9 @@ fn binary(c: &mut Choices<'_>, op: impl Op<f64> + 'static, linear: &[usize]) -> 
     case(format!("{shape:?}"), op, inputs, linear)
 }
 
-/// Between two multiples of 0.05, and not far from the middle of `distinct`'s numbers.
+/// About the middle of `distinct`'s numbers, and between two of them: they are whole or half multiples of 0.05.
 fn bound(c: &mut Choices<'_>) -> f64 {
-    0.05 * c.pick(0, 4) as f64 - 0.125
+    0.05 * c.pick(0, 4) as f64 - 0.1125
 }
 
 /// b has some of a's axes from the right, and along some of them one place.

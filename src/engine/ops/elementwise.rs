@@ -37,7 +37,7 @@ pub struct Sub;
 #[derive(Clone, Copy, Debug)]
 pub struct Mul;
 
-/// y = a / b; infinite where b = 0, and NaN where a is 0 too, and so are the gradients.
+/// y = a / b: infinite where b = 0, and NaN where a is 0 too. The gradients are not finite there either.
 #[derive(Clone, Copy, Debug)]
 pub struct Div;
 
@@ -62,8 +62,8 @@ pub struct Abs;
 #[derive(Clone, Copy, Debug)]
 pub struct Exp;
 
-/// y = ln(x), the natural logarithm: -infinity where x = 0 and NaN below. The gradient is dy / x there too, so infinite and
-/// finite: only the value tells that x was not positive.
+/// y = ln(x), the natural logarithm: -infinity where x = 0 and NaN below. The gradient is dy / x there too, infinite at 0 but
+/// finite below: it is the value that tells that x was negative.
 #[derive(Clone, Copy, Debug)]
 pub struct Log;
 

@@ -200,18 +200,20 @@ fn rearranged() -> Vec<Specimen> {
 }
 
 fn matmul() -> Vec<Specimen> {
-    let product = |what: &str, i: usize, term: fn(&[f64], &[f64], &[f64], usize, usize, usize) -> f64| {
+    // The gradient at (row, column) as a sum: term([a, b, dy], row, column, sum).
+    type Term = fn([&[f64]; 3], usize, usize, usize) -> f64;
+    let product = |what: &str, i: usize, term: Term| {
         Specimen::elementwise(i, what, MatMul, &squares(), move |node, dy, k| {
             let (a, b) = (node.inputs[0].values(), node.inputs[1].values());
-            (0..3).map(|sum| term(a, b, dy, k / 3, k % 3, sum)).sum()
+            (0..3).map(|sum| term([a, b, dy], k / 3, k % 3, sum)).sum()
         })
     };
     vec![
-        product("dA by B as it stands", 0, |_, b, dy, n, k, m| dy[3 * n + m] * b[3 * m + k]),
-        product("dA transposed", 0, |_, b, dy, n, k, m| dy[3 * k + m] * b[3 * n + m]),
-        product("dB by A as it stands", 1, |a, _, dy, k, m, n| a[3 * k + n] * dy[3 * n + m]),
-        product("dB = dY A^T", 1, |a, _, dy, k, m, n| dy[3 * k + n] * a[3 * m + n]),
-        product("dB by B for A", 1, |_, b, dy, k, m, n| b[3 * n + k] * dy[3 * n + m]),
+        product("dA by B as it stands", 0, |[_, b, dy], n, k, m| dy[3 * n + m] * b[3 * m + k]),
+        product("dA transposed", 0, |[_, b, dy], n, k, m| dy[3 * k + m] * b[3 * n + m]),
+        product("dB by A as it stands", 1, |[a, _, dy], k, m, n| a[3 * k + n] * dy[3 * n + m]),
+        product("dB = dY A^T", 1, |[a, _, dy], k, m, n| dy[3 * k + n] * a[3 * m + n]),
+        product("dB by B for A", 1, |[_, b, dy], k, m, n| b[3 * n + k] * dy[3 * n + m]),
     ]
 }
 
