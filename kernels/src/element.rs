@@ -57,6 +57,8 @@ pub trait Element:
     fn sqrt(self) -> Self;
     /// The natural logarithm; -infinity of 0, NaN below.
     fn ln(self) -> Self;
+    /// e to this power; infinity where that is too large.
+    fn exp(self) -> Self;
     /// The absolute value.
     fn abs(self) -> Self;
     /// Not a number.
@@ -105,6 +107,10 @@ macro_rules! element {
             #[inline(always)]
             fn ln(self) -> $t {
                 $t::ln(self)
+            }
+            #[inline(always)]
+            fn exp(self) -> $t {
+                $t::exp(self)
             }
             #[inline(always)]
             fn abs(self) -> $t {

@@ -57,11 +57,11 @@ pub fn map_add_chunk<E: Element, const N: usize, F: Map<E, N>>(f: F, inputs: [&[
     dispatch(MapKernel::<E, N, F, true> { f, inputs, out });
 }
 
-/// out = ln x, elementwise: that of the element type, number by number.
-pub fn map_ln<E: Element>(x: &[E], out: &mut [E]) {
+/// out = f(x), elementwise, by a function of the element type: number by number.
+pub fn map_each<E: Element>(f: fn(E) -> E, x: &[E], out: &mut [E]) {
     same_length(&[x], out.len());
     out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| {
-        out.iter_mut().zip(x).for_each(|(out, x)| *out = x.ln());
+        out.iter_mut().zip(x).for_each(|(out, x)| *out = f(*x));
     });
 }
 

@@ -22,7 +22,7 @@ use super::shapes::same_shapes;
 use crate::Result;
 use crate::tape::{Node, Op, Saved};
 use crate::tensor::{Element, Shape, Tensor};
-use twinglyph_kernels::map::{self, Identity, Map, Product, Scale, map, map_add, map_ln};
+use twinglyph_kernels::map::{Identity, Map, Product, Scale, map, map_add, map_each};
 use twinglyph_kernels::simd::Simd;
 
 /// y = a + b.
@@ -57,8 +57,8 @@ pub struct Sqrt;
 #[derive(Clone, Copy, Debug)]
 pub struct Abs;
 
-/// y = e^x. Beyond x = 87 in f32, 708 in f64, y and its gradient stay at their values there, and below -87 or -708 they are
-/// 0: [`LogSumExp`](super::LogSumExp) and [`Softmax`](super::Softmax) have no such bounds.
+/// y = e^x; infinity where that is too large, from x = 88.8 on in f32 and 709.8 in f64. Of rows,
+/// [`LogSumExp`](super::LogSumExp) and [`Softmax`](super::Softmax) take exponentials that never are.
 #[derive(Clone, Copy, Debug)]
 pub struct Exp;
 
@@ -172,12 +172,22 @@ elementwise!(
     1,
     tensor,
     [],
-    |_, x, y| map(map::Exp { shift: E::ZERO, factor: E::ONE }, x, y),
-    |_, _, y, dy, [dx]| add(dx, Product, [dy, y])
+    |_, [x]: [&[E]; 1], y| map_each(E::exp, x, y),
+    |_, _, y, dy, [dx]| {
+        add(dx, Product, [dy, y]);
+    }
 );
-elementwise!(Log, "log", 1, positive, [], |_, [x]: [&[E]; 1], y| map_ln(x, y), |_, [x], _, dy, [dx]| {
-    add(dx, Div, [dy, x]);
-});
+elementwise!(
+    Log,
+    "log",
+    1,
+    positive,
+    [],
+    |_, [x]: [&[E]; 1], y| map_each(E::ln, x, y),
+    |_, [x], _, dy, [dx]| {
+        add(dx, Div, [dy, x]);
+    }
+);
 // The samples are 0.1 or more from 0 on either side, and so not near these bounds.
 elementwise!(ClampMin { min: 0.05 }, "clamp_min", 1, away_from_zero, [], map, |op, [x], _, dy, [dx]| {
     add(dx, Beyond { bound: E::from_f64(op.min), sign: E::ONE }, [x, dy]);
