@@ -1,4 +1,4 @@
-//! Buffers that a thread keeps from call to call, so that a step in its steady state allocates none of their size.
+//! Buffers that a thread keeps from call to call, so that a step in its steady state allocates lists alone.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut, Range};

@@ -1,4 +1,4 @@
-"""Small valid files for each fuzz target to start from: python3 fuzz/seeds.py PROGRAM FOLDER
+"""Small valid files for each fuzz target to start from: python3 tests/fuzz/seeds.py PROGRAM FOLDER
 
 PROGRAM is a built twinglyph: it prints its recipes and trains the run whose files are taken. Python's own library makes the
 images and archives, so that writer and reader are not the same code.

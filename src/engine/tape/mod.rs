@@ -339,7 +339,8 @@ impl<E: Element> Tape<E> {
         self.pool.end_step(len);
     }
 
-    /// How many buffers have been allocated so far; it stands still from a training loop's second step on.
+    /// How many buffers for tensors have been allocated so far; it stands still from a training loop's second step on. Lists
+    /// that a call makes (inputs, shapes, the boxed op) are not counted.
     pub fn allocations(&self) -> usize {
         self.pool.allocations
     }
