@@ -42,6 +42,11 @@ fn stacks(bench: &mut Bench) {
     let encoders = GEOMETRIES.into_iter().filter(|(_, g)| g.stride == (1, 1));
     for ((name, g), tail) in encoders.flat_map(|case| [(case, Tail::ReluMaxPool), (case, Tail::TanhAvgPool)])
     {
+        let [forward_name, backward_name] =
+            ["forward", "backward"].map(|pass| format!("conv_stack {pass}/{name}, {tail:?}"));
+        if !bench.wants(&forward_name) && !bench.wants(&backward_name) {
+            continue;
+        }
         let stage = Stage { geometry: g, tail };
         let pool =
             Pool2d { planes: g.images * g.filters, size: g.output_size(), window: (2, 2), stride: (2, 2) };
@@ -71,7 +76,7 @@ fn stacks(bench: &mut Bench) {
         }
         // The largest error of half a million numbers by F(4 x 4, 3 x 3) is some fifty roundings.
         assert_close(&output, &twin, 16 * g.depth(), &format!("y of {stage:?}"));
-        bench.case(&format!("conv_stack forward/{name}, {tail:?}"), Operations(flops(&g)), || {
+        bench.case(&forward_name, Operations(flops(&g)), || {
             forward(&mut output, &mut values, &mut bytes);
         });
         // Backward: the naive gradients of the same.
@@ -103,7 +108,7 @@ fn stacks(bench: &mut Bench) {
         assert_close(&dx, &dx_twin, g.filters * g.depth(), &format!("dx of {stage:?}"));
         assert_close(&dw, &dw_twin, positions, &format!("dw of {stage:?}"));
         assert_close(&db, &db_twin, positions, &format!("db of {stage:?}"));
-        bench.case(&format!("conv_stack backward/{name}, {tail:?}"), Operations(2 * flops(&g)), || {
+        bench.case(&backward_name, Operations(2 * flops(&g)), || {
             backward(&mut dx, &mut dw, &mut db);
         });
     }
