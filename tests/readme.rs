@@ -70,9 +70,13 @@ fn every_command_of_the_readme_does_what_it_says() {
         };
         let arguments = match command.strip_prefix("cargo run --release -- ") {
             Some(arguments) => arguments,
-            // This test is part of it; the book's own tests build the book.
-            None if ["cargo test --release --workspace", "cargo run --release -p twinglyph-book"]
-                .contains(&command.as_str()) =>
+            // This test is part of the first; the book's own tests build the book, and the gate the documentation.
+            None if [
+                "cargo test --release --workspace",
+                "cargo run --release -p twinglyph-book",
+                "cargo doc --no-deps -p twinglyph-engine",
+            ]
+            .contains(&command.as_str()) =>
             {
                 continue;
             }
@@ -105,6 +109,23 @@ fn every_command_of_the_readme_does_what_it_says() {
     let run = temp.path().join("runs/report-triplet-1");
     for file in ["model.safetensors", "config.toml", "metrics.csv", "loss.svg", "report.html"] {
         assert!(run.join(file).is_file(), "{file}");
+    }
+}
+
+/// The dependency that the README names: a crate of this tree, and features that it has.
+#[test]
+fn the_engine_is_where_the_readme_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let block = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let manifest: toml::Table = toml::from_str(block).unwrap();
+    let (name, given) = manifest["dependencies"].as_table().unwrap().iter().next().unwrap();
+    let path = given["path"].as_str().unwrap().strip_prefix("twinglyph/").unwrap();
+    let engine: toml::Table =
+        toml::from_str(&fs::read_to_string(root.join(path).join("Cargo.toml")).unwrap()).unwrap();
+    assert_eq!(engine["package"]["name"].as_str(), Some(name.as_str()));
+    for feature in given["features"].as_array().unwrap() {
+        assert!(engine["features"].get(feature.as_str().unwrap()).is_some(), "{feature}");
     }
 }
 
