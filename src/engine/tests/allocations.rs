@@ -3,6 +3,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use twinglyph_engine::nn::{Adam, AdamSettings, Architecture, Layer, Mode, Model, Objective, Pair, PairLoss};
 
@@ -13,6 +14,19 @@ struct Counting;
 static SIZES: [AtomicUsize; 1 << 20] = [const { AtomicUsize::new(0) }; 1 << 20];
 
 static COUNTS: AtomicBool = AtomicBool::new(false);
+
+/// Bytes that are held now, and the most that were.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+/// One test at a time: they count the same.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn hold(more: usize, less: usize) {
+    // Wraps where less is more: the sum comes out right.
+    let held = HELD.fetch_add(more.wrapping_sub(less), Relaxed).wrapping_add(more.wrapping_sub(less));
+    MOST.fetch_max(held, Relaxed);
+}
 
 fn count(bytes: usize) {
     if !COUNTS.load(Relaxed) {
@@ -25,23 +39,27 @@ fn count(bytes: usize) {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
+        hold(layout.size(), 0);
         // SAFETY: the caller keeps what `alloc` asks for.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
+        hold(layout.size(), 0);
         // SAFETY: the caller keeps what `alloc_zeroed` asks for.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(size);
+        hold(size, layout.size());
         // SAFETY: the caller keeps what `realloc` asks for, and the pointer is the system's.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        hold(0, layout.size());
         // SAFETY: the caller keeps what `dealloc` asks for, and the pointer is the system's.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -83,6 +101,7 @@ fn step(model: &mut Model<f32>, adam: &mut Adam<f32>, trainable: &[twinglyph_eng
 /// By one thread, since each has buffers of its own, which it takes when it first has work of a kind.
 #[test]
 fn from_the_second_step_on_no_tensor_is_allocated_but_short_lists() {
+    let _alone = ALONE.lock();
     let conv = |padding| Layer::Conv2d {
         filters: FILTERS,
         kernel: Pair(3, 3),
@@ -148,4 +167,46 @@ fn from_the_second_step_on_no_tensor_is_allocated_but_short_lists() {
         assert!(sizes.keys().all(|&size| size <= LISTS), "step {}: {sizes:?}", k + 1);
     }
     assert!(steps[2] == steps[3] && steps[3] == steps[4], "{steps:?}");
+}
+
+/// Each number of images has sizes of its own; what was made for one is let go when others are asked for.
+#[test]
+fn embedding_one_number_of_images_after_the_other_holds_no_more_than_the_largest_needs() {
+    let _alone = ALONE.lock();
+    // So many filters that up to 64 images are encoded at a time.
+    let (filters, window) = (64, Pair(4, 4));
+    let encoder = vec![
+        Layer::Conv2d { filters, kernel: Pair(1, 1), stride: Pair(1, 1), padding: Pair(0, 0) },
+        Layer::Tanh {},
+        Layer::AvgPool2d { window, stride: None },
+        Layer::Sigmoid {},
+        Layer::Flatten {},
+        Layer::Dense { units: 4 },
+    ];
+    let model = Model::<f32>::new(Architecture::encoder([1, 24, 24], encoder), 1).unwrap();
+    let embed = |model: &Model<f32>, count: usize| {
+        let before = HELD.load(Relaxed);
+        MOST.store(before, Relaxed);
+        model.embed(count, |i, image| image.fill(0.1 * i as f32)).unwrap();
+        [HELD.load(Relaxed), MOST.load(Relaxed)].map(|bytes| bytes.wrapping_sub(before) as isize)
+    };
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    one.install(|| {
+        let largest = 4 * 64 * filters * 24 * 24;
+        let start = HELD.load(Relaxed);
+        let mut most = 0;
+        for count in 16..=64 {
+            embed(&model, count);
+            most = most.max(MOST.load(Relaxed) - start);
+        }
+        // Convolution and tanh, each as large, and a little that is small; two sizes' worth would be twice that.
+        println!("at most {most} bytes, {} times the largest tensor", most as f64 / largest as f64);
+        assert!(most > 2 * largest && most < 3 * largest, "{most} bytes, the largest tensor has {largest}");
+        // The same number again takes nothing, and a few of another give the memory back.
+        let [kept, _] = embed(&model, 64);
+        assert!(kept.unsigned_abs() < largest / 100, "{kept} bytes more are kept");
+        (0..5).for_each(|_| drop(embed(&model, 16)));
+        let held = HELD.load(Relaxed) - start;
+        assert!(held < largest, "{held} bytes are held after few images, the largest tensor has {largest}");
+    });
 }
