@@ -2,14 +2,11 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`tape`] | reverse-mode differentiation: start reading here |
-//! | [`ops`] | the differentiable functions, one a file, with their derivations |
-//! | [`mod@gradcheck`] | numerical derivatives against an op's or a loss's own |
-//! | [`nn`] | layers, the encoder as a list of layers, the Siamese model, Adam |
+//! | [`engine`] | the crate `twinglyph-engine`: tape, ops, gradient check, layers, Adam |
 //! | [`data`] | Omniglot, synthetic alphabets, splits by alphabet, samplers |
 //! | [`recipes`] | training configurations |
 //! | [`train`], [`evaluate`] | the loop; metrics, intervals, the protocol |
-//! | [`run`] | what a run leaves on disk |
+//! | [`run`] | what a run leaves on disk; a training that can be killed and goes on |
 //! | [`trace`] | one convolution, forward and back, drawn with every number on the way |
 //!
 //! # Build, train and evaluate an encoder

@@ -119,7 +119,7 @@ compiled! {
         grads: [Option<&mut [E]>; 2],
     ) is normalised_dense::backward;
 
-    /// y[n] = factor Σ_f x[n,f]; x has as many rows as y has numbers, here and in the two that follow.
+    /// `y[n] = factor Σ_f x[n,f]`; x has as many rows as y has numbers, here and in the two that follow.
     row_sum_forward(
         factor: E,
         x: &[E],
@@ -133,7 +133,7 @@ compiled! {
         grad_input: &mut [E],
     ) is rows::sum_backward;
 
-    /// y[n] = the largest of row n; a NaN counts as larger than any number.
+    /// `y[n]` is the largest of row n; a NaN counts as larger than any number.
     row_max_forward(
         x: &[E],
         y: &mut [E],
@@ -146,7 +146,7 @@ compiled! {
         grad_input: &mut [E],
     ) is rows::max_backward;
 
-    /// y[n] = ln Σ_f e^x[n,f].
+    /// `y[n] = ln Σ_f e^x[n,f]`.
     log_sum_exp_forward(
         x: &[E],
         y: &mut [E],

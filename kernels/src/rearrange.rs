@@ -58,13 +58,13 @@ fn check_rows(width: usize, rows: &[usize], x: usize, y: usize) {
     assert!(rows.iter().all(|row| (row + 1) * width <= x), "gather: a row beyond the last");
 }
 
-/// y[i] = x[rows[i]], of rows of `width`.
+/// `y[i] = x[rows[i]]`, of rows of `width`.
 pub fn gather_rows<E: Element>(width: usize, rows: &[usize], x: &[E], y: &mut [E]) {
     check_rows(width, rows, x.len(), y.len());
     each_row(y, width, width, |i, y| y.copy_from_slice(&x[rows[i] * width..][..width]));
 }
 
-/// Adds dy[i] to dx[rows[i]], in the order of i: a row may be meant more than once.
+/// Adds `dy[i]` to `dx[rows[i]]`, in the order of i: a row may be meant more than once.
 pub fn gather_rows_backward<E: Element>(
     width: usize,
     rows: &[usize],

@@ -370,7 +370,7 @@ pub fn softmax<E: Element>(width: usize, x: &[E]) -> Vec<E> {
     x.iter().enumerate().map(|(i, x)| E::from_f64((x.to_f64() - logs[i / width].to_f64()).exp())).collect()
 }
 
-/// dx += of the softmax y, by all of its derivatives: dy[f]/dx[g] = y[f] ([f = g] - y[g]).
+/// dx += of the softmax y, by all of its derivatives: `dy[f]/dx[g] = y[f] ([f = g] - y[g])`.
 pub fn softmax_backward<E: Element>(width: usize, y: &[E], dy: &[E], dx: &mut [E]) {
     for row in (0..y.len()).step_by(width) {
         for f in row..row + width {
