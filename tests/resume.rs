@@ -143,7 +143,8 @@ fn a_checkpoint_of_another_recipe_is_refused_by_name() {
     assert_eq!(old.list::<u64>("counts").unwrap().len(), 7);
     let mut restored = begin(&one, &set, &split);
     restored.restore(&old).unwrap();
-    assert_eq!(restored.checkpoint(), checkpoint);
+    // NaN is not equal to itself; what is printed of it is.
+    assert!(format!("{:?}", restored.checkpoint()) == format!("{checkpoint:?}"));
     let said = refused(&[], &|checkpoint| checkpoint.put("history", vec![1.0f32; 4]));
     assert!(said.starts_with("history: is not of 1 epochs"), "{said}");
 }
