@@ -299,9 +299,10 @@ fn binary(c: &mut Choices<'_>, op: impl Op<f64> + 'static, linear: &[usize]) -> 
     case(format!("{shape:?}"), op, inputs, linear)
 }
 
-/// About the middle of `distinct`'s numbers, and between two of them: they are whole or half multiples of 0.05.
+/// About the middle of `distinct`'s numbers, and between two of them and of three quarters of them, at which the check also
+/// looks: they are multiples of 0.025 and of 0.01875.
 fn bound(c: &mut Choices<'_>) -> f64 {
-    0.05 * c.pick(0, 4) as f64 - 0.1125
+    0.05 * c.pick(0, 4) as f64 - 0.11
 }
 
 /// b has some of a's axes from the right, and along some of them one place.
