@@ -16,9 +16,9 @@
 //! ```
 //! use twinglyph::data::{sampler::Label, split::Split, synthetic};
 //! use twinglyph::evaluate::protocol::{Protocol, evaluate_sets};
-//! use twinglyph::nn::Model;
 //! use twinglyph::recipes::Recipe;
 //! use twinglyph::train::train;
+//! use twinglyph_engine::nn::Model;
 //!
 //! # fn main() -> twinglyph::Result<()> {
 //! let text = r#"
