@@ -1,4 +1,5 @@
 //! The command `twinglyph`.
+#![forbid(unsafe_code)]
 
 mod cli;
 

@@ -4,6 +4,7 @@
 use twinglyph::data::split::Split;
 use twinglyph::data::synthetic;
 use twinglyph::recipes::{Recipe, built_in};
+use twinglyph::run::session::Session;
 use twinglyph::train::{EpochMetrics, Observer, Reading, Settings, train};
 use twinglyph_engine::nn::{Architecture, CustomLayer, CustomLoss, Form, Layer, Loss, Mode, Model};
 use twinglyph_engine::{Element, Error, Result, Shape, Tape, Tensor, Var, ops};
@@ -208,6 +209,12 @@ fn a_layer_and_a_loss_of_ones_own_train_as_built_in_ones_do() {
         train(settings.clone(), model, &set, &split, &mut ()).unwrap().model.values()
     });
     assert_eq!(values[0], values[1]);
+    // A run's configuration could not name them.
+    let recipe = Recipe { loss: Loss::custom(Own), ..recipe("quickstart", &[]) };
+    let model = Model::<f32>::new(recipe.architecture(), 1).unwrap();
+    let folder = || -> Result<_> { panic!("no folder is asked for") };
+    let error = Session::begin(recipe, model, &set, &split, folder).err().unwrap().to_string();
+    assert!(error.starts_with("loss: is one's own, which no configuration can hold"), "{error}");
     // A form that the loss has no function for is refused.
     let mut tape = Tape::<f64>::new();
     let points = [(); 3].map(|()| tape.constant(Tensor::zeros([2, 1])));

@@ -27,7 +27,7 @@ use crate::train::{EpochMetrics, Observer, Reading, Training};
 use crate::{Error, Result};
 use std::path::Path;
 use std::time::Instant;
-use twinglyph_engine::nn::Model;
+use twinglyph_engine::nn::{Layer, Loss, Model};
 
 /// What a session shows while it goes on, and what it is asked.
 pub trait Watcher {
@@ -103,7 +103,7 @@ impl<'a> Session<'a> {
     /// A training of `model` from its first step. `directory` is asked for when it is sure that there is something to train.
     ///
     /// # Errors
-    /// As [`Training::new`]; when the directory cannot be made or written, or another process trains in it.
+    /// As [`Training::new`]; when a layer or the loss is one's own; when the directory cannot be made or written, or another process trains in it.
     pub fn begin(
         recipe: Recipe,
         model: Model<f32>,
@@ -111,6 +111,12 @@ impl<'a> Session<'a> {
         split: &'a Split,
         directory: impl FnOnce() -> Result<RunDirectory>,
     ) -> Result<Session<'a>> {
+        let own = recipe.encoder.iter().find(|layer| matches!(layer, Layer::Custom(_)));
+        if own.is_some() || matches!(recipe.loss, Loss::Custom(_)) {
+            let what = own.map_or("loss", Layer::name);
+            let message = "is one's own, which no configuration can hold, expected a built-in one: train it without a directory";
+            return Err(Error::input(what, message));
+        }
         let mut environment = Environment::current(set, split);
         if model.values() != Model::<f32>::new(recipe.architecture(), recipe.seed)?.values() {
             environment.init = format!("{:016x}", hash_of(&model));

@@ -13,7 +13,11 @@ pub fn find_wrong(name: &str) -> Result<Wrong> {
     all.iter().find(|wrong| wrong.name == name).copied().ok_or_else(|| {
         let meant = meant(name, all.iter().map(|wrong| wrong.name));
         let meant = meant.map_or(String::new(), |meant| format!(" (did you mean {meant}?)"));
-        Error::argument("wrong", name, format!("no such backward pass{meant}, expected one of the list"))
+        Error::argument(
+            "wrong",
+            name,
+            format!("no such backward pass{meant}, expected one of those that `list` shows"),
+        )
     })
 }
 
