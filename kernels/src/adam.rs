@@ -9,8 +9,8 @@
 
 use crate::Element;
 use crate::map::CHUNK;
+use crate::parallel::{deal, parts};
 use crate::simd::{Kernel, Simd, dispatch};
-use rayon::prelude::*;
 
 /// The constants of one step.
 #[derive(Clone, Copy, Debug)]
@@ -29,17 +29,13 @@ pub struct Adam<E> {
     pub scale: E,
 }
 
-/// One step for the weights w with gradients g; m and v are updated too.
-pub fn adam_step<E: Element>(adam: Adam<E>, g: &[E], w: &mut [E], m: &mut [E], v: &mut [E]) {
+pub(crate) fn step<E: Element>(adam: Adam<E>, g: &[E], w: &mut [E], m: &mut [E], v: &mut [E]) {
     assert!(
         g.len() == w.len() && g.len() == m.len() && g.len() == v.len(),
         "adam: slices of different lengths"
     );
-    w.par_chunks_mut(CHUNK)
-        .zip(m.par_chunks_mut(CHUNK))
-        .zip(v.par_chunks_mut(CHUNK))
-        .zip(g.par_chunks(CHUNK))
-        .for_each(|(((w, m), v), g)| dispatch(Step { adam, g, w, m, v }));
+    let moved = [parts(w, CHUNK), parts(m, CHUNK), parts(v, CHUNK)];
+    deal((moved, g.chunks(CHUNK)), |_, ([w, m, v], g)| dispatch(Step { adam, g, w, m, v }));
 }
 
 struct Step<'a, E> {

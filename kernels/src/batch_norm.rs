@@ -10,9 +10,9 @@
 //! ```
 
 use crate::map::{Identity, Map, Product, map, map_add_chunk, map_chunk, sum_chunk};
+use crate::parallel::{deal, parts};
 use crate::simd::Simd;
 use crate::{Element, scratch};
-use rayon::prelude::*;
 
 /// The sizes of a batch-norm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +41,7 @@ impl BatchNorm {
     }
 }
 
-/// mean and biased var of each channel.
-pub fn batch_norm_statistics<E: Element>(g: &BatchNorm, x: &[E], mean: &mut [E], var: &mut [E]) {
+pub(crate) fn statistics<E: Element>(g: &BatchNorm, x: &[E], mean: &mut [E], var: &mut [E]) {
     g.check(x.len(), &[mean.len(), var.len()]);
     let share = E::ONE / E::from_f64(g.count() as f64);
     channel_sums(g, Identity, [x], [], mean);
@@ -56,8 +55,7 @@ pub fn batch_norm_rstd<E: Element>(eps: E, var: &[E], rstd: &mut [E]) {
     map(Rstd(eps), [var], rstd);
 }
 
-/// y = gamma (x - mean) rstd + beta.
-pub fn batch_norm_apply<E: Element>(
+pub(crate) fn apply<E: Element>(
     g: &BatchNorm,
     x: &[E],
     [mean, rstd]: [&[E]; 2],
@@ -69,8 +67,7 @@ pub fn batch_norm_apply<E: Element>(
     elementwise::<E, 1, 4, 5, _>(g, Normalise, [x], [mean, rstd, gamma, beta], y, false);
 }
 
-/// dgamma = Σ dy xhat and dbeta = Σ dy, written, not added.
-pub fn batch_norm_channel_sums<E: Element>(
+pub(crate) fn grad_sums<E: Element>(
     g: &BatchNorm,
     x: &[E],
     [mean, rstd]: [&[E]; 2],
@@ -87,8 +84,7 @@ pub fn batch_norm_channel_sums<E: Element>(
     }
 }
 
-/// Adds dx. `sums` are dgamma and dbeta where the statistics are the batch's own, else `None`.
-pub fn batch_norm_backward<E: Element>(
+pub(crate) fn backward<E: Element>(
     g: &BatchNorm,
     x: &[E],
     [mean, rstd]: [&[E]; 2],
@@ -127,7 +123,7 @@ fn channel_sums<E: Element, const N: usize, const P: usize, const T: usize, F: M
 ) {
     const { assert!(N + P == T) };
     if g.positions == 1 {
-        sums.par_chunks_mut(FEATURES).enumerate().for_each(|(chunk, sums)| {
+        deal(parts(sums, FEATURES), |chunk, sums| {
             sums.fill(E::ZERO);
             let start = chunk * FEATURES;
             for n in 0..g.images {
@@ -142,9 +138,9 @@ fn channel_sums<E: Element, const N: usize, const P: usize, const T: usize, F: M
         return;
     }
     let mut planes = scratch::any::<E>(g.images * g.channels);
-    planes.par_iter_mut().enumerate().for_each(|(plane, sum)| {
+    deal(parts(&mut planes, 1), |plane, sum| {
         let f = Fixed { f, p: p.map(|p| p[plane % g.channels]) };
-        *sum = sum_chunk(f, x.map(|x| &x[plane * g.positions..][..g.positions]));
+        sum[0] = sum_chunk(f, x.map(|x| &x[plane * g.positions..][..g.positions]));
     });
     sums.fill(E::ZERO);
     for image in planes.chunks(g.channels) {
@@ -167,7 +163,7 @@ fn elementwise<E: Element, const N: usize, const P: usize, const T: usize, F: Ma
     if g.positions == 1 {
         // Some rows by turns, so that p is still in the first-level cache for the next.
         let rows = (g.images / (2 * rayon::current_num_threads())).clamp(1, 8);
-        return out.par_chunks_mut(rows * g.channels).enumerate().for_each(|(i, out)| {
+        return deal(parts(out, rows * g.channels), |i, out| {
             for start in (0..g.channels).step_by(FEATURES) {
                 let range = start..g.channels.min(start + FEATURES);
                 for (n, out) in out.chunks_exact_mut(g.channels).enumerate() {
@@ -180,7 +176,7 @@ fn elementwise<E: Element, const N: usize, const P: usize, const T: usize, F: Ma
             }
         });
     }
-    out.par_chunks_mut(g.positions).enumerate().for_each(|(i, out)| {
+    deal(parts(out, g.positions), |i, out| {
         let x = x.map(|x| &x[i * g.positions..(i + 1) * g.positions]);
         let f = Fixed { f, p: p.map(|p| p[i % g.channels]) };
         if add { map_add_chunk(f, x, out) } else { map_chunk(f, x, out) }

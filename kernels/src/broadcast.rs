@@ -5,9 +5,9 @@
 //! b either stays at one number or runs beside a, and the loops go along it in runs.
 
 use crate::map::{CHUNK, Identity, Product, map_add_chunk, sum_chunk};
+use crate::parallel::{deal, parts};
 use crate::simd::{Kernel, Simd, dispatch};
 use crate::{Element, add_partials, partial_count, scratch};
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// How b lies in a.
@@ -80,7 +80,7 @@ impl Broadcast {
         y: &mut [E],
     ) {
         self.check(a.len(), b.len(), y.len());
-        y.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, y)| {
+        deal(parts(y, CHUNK), |chunk, y| {
             let start = chunk * CHUNK;
             self.each_run(start..start + y.len(), |run, b_at| {
                 let b = &b[self.of_run(run.len(), b_at)];
@@ -129,10 +129,10 @@ pub(crate) fn mul_add<E: Element>(g: &Broadcast, grad_output: &[E], b: &[E], gra
 pub(crate) fn sum<E: Element>(g: &Broadcast, grad_output: &[E], a: Option<&[E]>, grad_b: &mut [E]) {
     g.check(grad_output.len(), grad_b.len(), a.map_or(g.a_len, <[E]>::len));
     // A task sums a part of dy for all of b. They are so few that all their sums are no more numbers than dy.
-    let parts = partial_count(g.a_len / CHUNK.max(g.b_len));
-    let mut sums = scratch::zeros::<E>(parts * g.b_len);
-    sums.par_chunks_mut(g.b_len).enumerate().for_each(|(part, sums)| {
-        g.each_run(part * g.a_len / parts..(part + 1) * g.a_len / parts, |run, b_at| {
+    let count = partial_count(g.a_len / CHUNK.max(g.b_len));
+    let mut sums = scratch::zeros::<E>(count * g.b_len);
+    deal(parts(&mut sums, g.b_len), |part, sums| {
+        g.each_run(part * g.a_len / count..(part + 1) * g.a_len / count, |run, b_at| {
             let sums = &mut sums[g.of_run(run.len(), b_at)];
             let dy = &grad_output[run.clone()];
             match (sums, a.map(|a| &a[run])) {

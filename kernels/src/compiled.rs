@@ -2,14 +2,22 @@
 //! compiled again, at every instruction set, in each crate, test and bench that calls them.
 
 use crate::conv2d::{Geometry, Gradients, Kept, Made, Stage};
-use crate::{Broadcast, Dense, Element, broadcast, conv2d, dense, normalised_dense, rows};
+use crate::rearrange::Columns;
+use crate::{
+    Adam, BatchNorm, Broadcast, Dense, Dropout, Element, Pool2d, adam, batch_norm, broadcast, conv2d, dense,
+    dropout, normalised_dense, pairwise, pool2d, rearrange, rows,
+};
 
 macro_rules! compiled {
     ($($(#[$about:meta])* $name:ident($($argument:ident: $type:ty),* $(,)?) is $way:path;)*) => {
-        /// Each function as that of one element.
-        pub trait Compiled<E> {
-            $($(#[$about])* fn $name($($argument: $type),*);)*
+        mod each {
+            use super::*;
+            /// Each function as that of one element.
+            pub trait Compiled<E> {
+                $($(#[$about])* fn $name($($argument: $type),*);)*
+            }
         }
+        pub(crate) use each::Compiled;
 
         $($(#[$about])* pub fn $name<E: Element>($($argument: $type),*) {
             <E as Compiled<E>>::$name($($argument),*)
@@ -206,4 +214,143 @@ compiled! {
         a: Option<&[E]>,
         grad_b: &mut [E],
     ) is broadcast::sum;
+
+    /// mean and biased var of each channel.
+    batch_norm_statistics(
+        g: &BatchNorm,
+        x: &[E],
+        mean: &mut [E],
+        var: &mut [E],
+    ) is batch_norm::statistics;
+
+    /// y = gamma (x - mean) rstd + beta.
+    batch_norm_apply(
+        g: &BatchNorm,
+        x: &[E],
+        statistics: [&[E]; 2],
+        affine: [&[E]; 2],
+        y: &mut [E],
+    ) is batch_norm::apply;
+
+    /// dgamma = Σ dy xhat and dbeta = Σ dy, written, not added. `statistics` are `[mean, rstd]`, here and where dx is added.
+    batch_norm_channel_sums(
+        g: &BatchNorm,
+        x: &[E],
+        statistics: [&[E]; 2],
+        grad_output: &[E],
+        grad_gamma: &mut [E],
+        grad_beta: &mut [E],
+    ) is batch_norm::grad_sums;
+
+    /// Adds dx. `sums` are dgamma and dbeta where the statistics are the batch's own, else `None`.
+    batch_norm_backward(
+        g: &BatchNorm,
+        x: &[E],
+        statistics: [&[E]; 2],
+        gamma: &[E],
+        sums: Option<[&[E]; 2]>,
+        grad_output: &[E],
+        grad_input: &mut [E],
+    ) is batch_norm::backward;
+
+    /// y = the largest of each window, argmax = where in its plane it stands. The first of equals wins; a NaN
+    /// is larger than any number.
+    max_pool2d_forward(
+        g: &Pool2d,
+        x: &[E],
+        y: &mut [E],
+        argmax: &mut [u32],
+    ) is pool2d::max_forward;
+
+    /// `dx[argmax] += dy`.
+    max_pool2d_backward(
+        g: &Pool2d,
+        argmax: &[u32],
+        grad_output: &[E],
+        grad_input: &mut [E],
+    ) is pool2d::max_backward;
+
+    /// y = the mean of each window.
+    avg_pool2d_forward(
+        g: &Pool2d,
+        x: &[E],
+        y: &mut [E],
+    ) is pool2d::avg_forward;
+
+    /// dx += dy / (K_h K_w) over each window.
+    avg_pool2d_backward(
+        g: &Pool2d,
+        grad_output: &[E],
+        grad_input: &mut [E],
+    ) is pool2d::avg_backward;
+
+    /// One step for the weights w with gradients g; m and v are updated too.
+    adam_step(
+        adam: Adam<E>,
+        g: &[E],
+        w: &mut [E],
+        m: &mut [E],
+        v: &mut [E],
+    ) is adam::step;
+
+    /// y = keep x / (1 - rate).
+    dropout_forward(
+        g: &Dropout,
+        x: &[E],
+        y: &mut [E],
+    ) is dropout::forward;
+
+    /// dx += keep dy / (1 - rate).
+    dropout_backward(
+        g: &Dropout,
+        grad_output: &[E],
+        grad_input: &mut [E],
+    ) is dropout::backward;
+
+    /// Writes y (N, N); x has rows of `width`.
+    pairwise_squared_distance_forward(
+        width: usize,
+        x: &[E],
+        y: &mut [E],
+    ) is pairwise::forward;
+
+    /// Adds dx.
+    pairwise_squared_distance_backward(
+        width: usize,
+        x: &[E],
+        grad_output: &[E],
+        grad_input: &mut [E],
+    ) is pairwise::backward;
+
+    /// Copies `count` columns from one matrix to another with as many rows, or adds them to what is there.
+    copy_columns(
+        from: Columns<&[E]>,
+        to: Columns<&mut [E]>,
+        count: usize,
+        add: bool,
+    ) is rearrange::copy_columns;
+
+    /// Writes, or adds, the transpose of x, which has rows of `width`.
+    transpose(
+        width: usize,
+        x: &[E],
+        y: &mut [E],
+        add: bool,
+    ) is rearrange::transpose;
+
+    /// `y[i] = x[rows[i]]`, of rows of `width`.
+    gather_rows(
+        width: usize,
+        rows: &[usize],
+        x: &[E],
+        y: &mut [E],
+    ) is rearrange::gather_rows;
+
+    /// Adds `dy[i]` to `dx[rows[i]]`, in the order of i: a row may be meant more than once.
+    gather_rows_backward(
+        width: usize,
+        rows: &[usize],
+        grad_output: &[E],
+        grad_input: &mut [E],
+    ) is rearrange::gather_rows_backward;
 }

@@ -8,10 +8,10 @@
 //! ```
 
 use crate::map::{Identity, map_add};
+use crate::parallel::{deal, parts};
 use crate::simd::Level;
 use crate::tile::{Dots, Init, Multiply, Rows, block_height, blocks, pack};
 use crate::{Element, scratch};
-use rayon::prelude::*;
 
 /// The sizes of a dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +63,11 @@ pub(crate) fn forward<E: Element>(g: &Dense, x: &[E], weight: &[E], bias: Option
     let (x_offsets, w_offsets) = (offsets(g.rows, g.inputs), offsets(g.outputs, g.inputs));
     let (all_x, all_w) = (Rows::new(x, &x_offsets, g.inputs), Rows::new(weight, &w_offsets, g.inputs));
     // A task sums one stretch of features for some rows; stretches are added in order.
-    y.par_chunks_mut(ROWS * g.outputs).enumerate().for_each(|(part, y)| {
+    deal(parts(y, ROWS * g.outputs), |part, y| {
         let rows = part * ROWS..part * ROWS + y.len() / g.outputs;
         let chunks = g.inputs.div_ceil(CHUNK);
         let mut sums = scratch::zeros::<E>(chunks * y.len());
-        sums.par_chunks_mut(y.len()).enumerate().for_each(|(chunk, out)| {
+        deal(parts(&mut sums, y.len()), |chunk, out| {
             let (start, len) = (chunk * CHUNK, CHUNK.min(g.inputs - chunk * CHUNK));
             let left = all_x.select(rows.clone()).window(start, len);
             let right = all_w.window(start, len);
@@ -96,14 +96,15 @@ pub(crate) fn backward_input<E: Element>(g: &Dense, weight: &[E], grad_output: &
     let w_offsets = offsets(g.outputs, g.inputs);
     let rows = Rows::new(weight, &w_offsets, g.inputs);
     let blocks: Vec<_> = blocks(block_height(level), g.rows).collect();
-    let mut parts = Vec::with_capacity(blocks.len());
+    let mut outs = Vec::with_capacity(blocks.len());
     let mut rest = grad_input;
-    for block in blocks {
+    for block in &blocks {
         let (head, tail) = rest.split_at_mut(block.len() * g.inputs);
-        parts.push((block, head));
+        outs.push(head);
         rest = tail;
     }
-    parts.into_par_iter().for_each(|(block, out)| {
+    deal(parts(&mut outs, 1), |i, out| {
+        let (block, out) = (&blocks[i], &mut *out[0]);
         let packed = &packed[block.start * g.outputs..block.end * g.outputs];
         E::dispatch_at(level, Multiply { packed, rows, init: Init::Add, out, stride: g.inputs });
     });
@@ -117,23 +118,19 @@ pub(crate) fn backward_weight<E: Element>(g: &Dense, x: &[E], grad_output: &[E],
     let x_offsets = offsets(g.rows, g.inputs);
     let rows = Rows::new(x, &x_offsets, g.inputs);
     // A task has one stretch of features of every row of dW.
-    stretches(Some(grad_weight), g.inputs, CHUNK).into_par_iter().enumerate().for_each(
-        |(chunk, mut stretch)| {
-            let len = stretch[0].len();
-            let mut tile = scratch::any::<E>(8 * len);
-            for block in blocks(block_height(level), g.outputs) {
-                let packed = &packed[block.start * g.rows..block.end * g.rows];
-                let rows = rows.window(chunk * CHUNK, len);
-                E::dispatch_at(
-                    level,
-                    Multiply { packed, rows, init: Init::Zero, out: &mut tile, stride: len },
-                );
-                for (part, sum) in stretch[block].iter_mut().zip(tile.chunks(len)) {
-                    map_add(Identity, [sum], part);
-                }
+    deal(parts(&mut stretches(Some(grad_weight), g.inputs, CHUNK), 1), |chunk, stretch| {
+        let stretch = &mut stretch[0];
+        let len = stretch[0].len();
+        let mut tile = scratch::any::<E>(8 * len);
+        for block in blocks(block_height(level), g.outputs) {
+            let packed = &packed[block.start * g.rows..block.end * g.rows];
+            let rows = rows.window(chunk * CHUNK, len);
+            E::dispatch_at(level, Multiply { packed, rows, init: Init::Zero, out: &mut tile, stride: len });
+            for (part, sum) in stretch[block].iter_mut().zip(tile.chunks(len)) {
+                map_add(Identity, [sum], part);
             }
-        },
-    );
+        }
+    });
 }
 
 /// Adds db.

@@ -5,8 +5,8 @@
 
 use crate::Element;
 use crate::map::CHUNK;
+use crate::parallel::{deal, parts};
 use crate::simd::{Kernel, Simd, dispatch};
-use rayon::prelude::*;
 
 /// What is dropped, and how often.
 #[derive(Clone, Copy, Debug)]
@@ -31,24 +31,22 @@ impl Dropout {
     pub fn keeps(&self, i: usize) -> bool {
         Mask::of(self).keeps(i)
     }
+}
 
-    /// y = keep x / (1 - rate).
-    pub fn forward<E: Element>(&self, x: &[E], y: &mut [E]) {
-        self.run::<E, false>(x, y);
-    }
+pub(crate) fn forward<E: Element>(g: &Dropout, x: &[E], y: &mut [E]) {
+    run::<E, false>(g, x, y);
+}
 
-    /// dx += keep dy / (1 - rate).
-    pub fn backward<E: Element>(&self, dy: &[E], dx: &mut [E]) {
-        self.run::<E, true>(dy, dx);
-    }
+pub(crate) fn backward<E: Element>(g: &Dropout, grad_output: &[E], grad_input: &mut [E]) {
+    run::<E, true>(g, grad_output, grad_input);
+}
 
-    fn run<E: Element, const ADD: bool>(&self, x: &[E], out: &mut [E]) {
-        assert!(x.len() == out.len(), "dropout: slices of different lengths");
-        let (mask, factor) = (Mask::of(self), E::from_f64(1.0 / (1.0 - self.rate)));
-        out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).enumerate().for_each(|(chunk, (out, x))| {
-            dispatch(Masked::<E, ADD> { mask, factor, start: chunk * CHUNK, x, out });
-        });
-    }
+fn run<E: Element, const ADD: bool>(g: &Dropout, x: &[E], out: &mut [E]) {
+    assert!(x.len() == out.len(), "dropout: slices of different lengths");
+    let (mask, factor) = (Mask::of(g), E::from_f64(1.0 / (1.0 - g.rate)));
+    deal((parts(out, CHUNK), x.chunks(CHUNK)), |chunk, (out, x)| {
+        dispatch(Masked::<E, ADD> { mask, factor, start: chunk * CHUNK, x, out });
+    });
 }
 
 #[derive(Clone, Copy)]

@@ -22,6 +22,7 @@ pub mod math;
 mod matmul;
 mod normalised_dense;
 mod pairwise;
+mod parallel;
 mod pool2d;
 pub mod probe;
 mod rearrange;
@@ -31,26 +32,17 @@ pub mod scratch;
 pub mod simd;
 pub mod tile;
 
-pub use adam::{Adam, adam_step};
-pub use batch_norm::{
-    BatchNorm, batch_norm_apply, batch_norm_backward, batch_norm_channel_sums, batch_norm_rstd,
-    batch_norm_statistics,
-};
+pub use adam::Adam;
+pub use batch_norm::{BatchNorm, batch_norm_rstd};
 pub use broadcast::Broadcast;
-pub use compiled::{
-    broadcast_add, broadcast_mul, broadcast_mul_add, broadcast_sum, conv_stack_backward, conv_stack_forward,
-    conv2d_backward, conv2d_forward, dense_backward_input, dense_backward_weight, dense_forward,
-    log_sum_exp_backward, log_sum_exp_forward, normalised_dense_backward, normalised_dense_forward,
-    row_max_backward, row_max_forward, row_sum_backward, row_sum_forward, softmax_backward, softmax_forward,
-};
+pub use compiled::*;
 pub use conv2d::{Geometry, Gradients, Kept, MANY_IMAGES, Made, NO_WINNER, Stage, Tail, pooled_size};
 pub use dense::{Dense, dense_backward_bias};
 pub use dropout::Dropout;
 pub use element::Element;
 pub use matmul::{MatMul, matmul_backward_left, matmul_backward_right, matmul_forward};
-pub use pairwise::{pairwise_squared_distance_backward, pairwise_squared_distance_forward};
-pub use pool2d::{Pool2d, avg_pool2d_backward, avg_pool2d_forward, max_pool2d_backward, max_pool2d_forward};
-pub use rearrange::{Columns, copy_columns, gather_rows, gather_rows_backward, transpose};
+pub use pool2d::Pool2d;
+pub use rearrange::Columns;
 
 /// Into how many parts a batch is cut for sums over it: by its size alone, never by the number of threads.
 fn partial_count(items: usize) -> usize {

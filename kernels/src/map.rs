@@ -1,8 +1,8 @@
 //! Elementwise loops and sums: a [`Map`] is a formula on vectors, the drivers here run it over slices.
 
+use crate::parallel::{deal, parts};
 use crate::simd::{Kernel, Simd, dispatch};
 use crate::{Element, math};
-use rayon::prelude::*;
 
 /// Elements that one task works on. Fixed, so that sums are cut the same way at any thread count.
 pub const CHUNK: usize = 16 * 1024;
@@ -35,7 +35,7 @@ pub fn map_sum<E: Element, const N: usize, F: Map<E, N>>(f: F, inputs: [&[E]; N]
         return if len == 0 { E::ZERO } else { chunk_sum(0) };
     }
     let mut sums = crate::scratch::any::<E>(chunks);
-    sums.par_iter_mut().enumerate().for_each(|(chunk, sum)| *sum = chunk_sum(chunk));
+    deal(parts(&mut sums, 1), |chunk, sum| sum[0] = chunk_sum(chunk));
     sums.iter().copied().sum()
 }
 
@@ -60,14 +60,14 @@ pub fn map_add_chunk<E: Element, const N: usize, F: Map<E, N>>(f: F, inputs: [&[
 /// out = f(x), elementwise, by a function of the element type: number by number.
 pub fn map_each<E: Element>(f: fn(E) -> E, x: &[E], out: &mut [E]) {
     same_length(&[x], out.len());
-    out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| {
+    deal((parts(out, CHUNK), x.chunks(CHUNK)), |_, (out, x)| {
         out.iter_mut().zip(x).for_each(|(out, x)| *out = f(*x));
     });
 }
 
 /// out = 0.
 pub fn fill_zero<E: Element>(out: &mut [E]) {
-    out.par_chunks_mut(CHUNK).for_each(|out| out.fill(E::ZERO));
+    deal(parts(out, CHUNK), |_, out| out.fill(E::ZERO));
 }
 
 /// x itself.
@@ -141,7 +141,7 @@ fn run_chunks<E: Element, const N: usize, F: Map<E, N>, const ADD: bool>(
     if out.len() <= CHUNK {
         return dispatch(MapKernel::<E, N, F, ADD> { f, inputs, out });
     }
-    out.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, out)| {
+    deal(parts(out, CHUNK), |chunk, out| {
         let range = chunk * CHUNK..chunk * CHUNK + out.len();
         dispatch(MapKernel::<E, N, F, ADD> { f, inputs: inputs.map(|x| &x[range.clone()]), out });
     });

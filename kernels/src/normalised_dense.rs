@@ -17,10 +17,10 @@
 use crate::batch_norm::{Normalise, Rstd, SquaredDifference};
 use crate::dense::{add_up, offsets, stretches};
 use crate::map::{Identity, Map, Product, Scale, map_add_chunk, map_chunk};
+use crate::parallel::{deal, parts};
 use crate::simd::{Level, Simd};
 use crate::tile::{Dots, Init, Multiply, Rows, block_height, blocks, pack};
 use crate::{Dense, Element, dense_backward_bias, scratch};
-use rayon::prelude::*;
 
 /// Features that one task works on.
 const FEATURES: usize = 1024;
@@ -44,29 +44,26 @@ pub(crate) fn forward<E: Element>(
     let all_w = Rows::new(weight, &w_offsets, g.inputs);
     let share = E::ONE / E::from_f64(g.rows as f64);
     let mut sums = scratch::zeros::<E>(g.inputs.div_ceil(FEATURES) * y.len());
-    let statistics =
-        (mean.par_chunks_mut(FEATURES), var.par_chunks_mut(FEATURES), rstd.par_chunks_mut(FEATURES));
-    (sums.par_chunks_mut(y.len()), statistics).into_par_iter().enumerate().for_each(
-        |(chunk, (out, (mean, var, rstd)))| {
-            let (start, len) = (chunk * FEATURES, mean.len());
-            let row = |n: usize| &x[n * g.inputs + start..][..len];
-            let [gamma, beta] = [gamma, beta].map(|p| &p[start..start + len]);
-            mean.fill(E::ZERO);
-            (0..g.rows).for_each(|n| map_add_chunk(Identity, [row(n)], mean));
-            mean.iter_mut().for_each(|sum| *sum *= share);
-            var.fill(E::ZERO);
-            (0..g.rows).for_each(|n| map_add_chunk(SquaredDifference, [row(n), mean], var));
-            var.iter_mut().for_each(|sum| *sum *= share);
-            map_chunk(Rstd(eps), [var], rstd);
-            let mut u = scratch::any::<E>(g.rows * len);
-            for (n, u) in u.chunks_exact_mut(len).enumerate() {
-                map_chunk(Normalise, [row(n), mean, rstd, gamma, beta], u);
-            }
-            let u_offsets = offsets(g.rows, len);
-            let (left, right) = (Rows::new(&u, &u_offsets, len), all_w.window(start, len));
-            E::dispatch_at(level, Dots::whole(left, right, out));
-        },
-    );
+    let statistics = [parts(mean, FEATURES), parts(var, FEATURES), parts(rstd, FEATURES)];
+    deal((parts(&mut sums, y.len()), statistics), |chunk, (out, [mean, var, rstd])| {
+        let (start, len) = (chunk * FEATURES, mean.len());
+        let row = |n: usize| &x[n * g.inputs + start..][..len];
+        let [gamma, beta] = [gamma, beta].map(|p| &p[start..start + len]);
+        mean.fill(E::ZERO);
+        (0..g.rows).for_each(|n| map_add_chunk(Identity, [row(n)], mean));
+        mean.iter_mut().for_each(|sum| *sum *= share);
+        var.fill(E::ZERO);
+        (0..g.rows).for_each(|n| map_add_chunk(SquaredDifference, [row(n), mean], var));
+        var.iter_mut().for_each(|sum| *sum *= share);
+        map_chunk(Rstd(eps), [var], rstd);
+        let mut u = scratch::any::<E>(g.rows * len);
+        for (n, u) in u.chunks_exact_mut(len).enumerate() {
+            map_chunk(Normalise, [row(n), mean, rstd, gamma, beta], u);
+        }
+        let u_offsets = offsets(g.rows, len);
+        let (left, right) = (Rows::new(&u, &u_offsets, len), all_w.window(start, len));
+        E::dispatch_at(level, Dots::whole(left, right, out));
+    });
     add_up(&sums, bias, g.outputs, y);
 }
 
@@ -102,10 +99,12 @@ pub(crate) fn backward<E: Element>(
     let all_w = Rows::new(weight, &w_offsets, g.inputs);
     let share = E::ONE / E::from_f64(g.rows as f64);
     let chunks = g.inputs.div_ceil(FEATURES);
-    let (dx, dw) = (stretches(grad_input, g.inputs, FEATURES), stretches(grad_weight, g.inputs, FEATURES));
+    let (mut dx, mut dw) =
+        (stretches(grad_input, g.inputs, FEATURES), stretches(grad_weight, g.inputs, FEATURES));
     assert!(dx.len() == chunks && dw.len() == chunks);
-    let sums = (grad_gamma.par_chunks_mut(FEATURES), grad_beta.par_chunks_mut(FEATURES));
-    (dx, dw, sums).into_par_iter().enumerate().for_each(|(chunk, (mut dx, mut dw, (dgamma, dbeta)))| {
+    let sums = [parts(grad_gamma, FEATURES), parts(grad_beta, FEATURES)];
+    deal(([parts(&mut dx, 1), parts(&mut dw, 1)], sums), |chunk, ([dx, dw], [dgamma, dbeta])| {
+        let (dx, dw) = (&mut dx[0], &mut dw[0]);
         let (start, len) = (chunk * FEATURES, dgamma.len());
         let [mean, rstd, gamma, beta] = [mean, rstd, gamma, beta].map(|p| &p[start..start + len]);
         let w = |o: usize| &weight[o * g.inputs + start..][..len];

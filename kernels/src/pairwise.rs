@@ -8,9 +8,9 @@
 //!
 //! A task has one row of the result, so threads share no sum.
 
+use crate::parallel::{deal, parts};
 use crate::simd::{Kernel, Simd, dispatch};
 use crate::{Element, scratch};
-use rayon::prelude::*;
 
 fn rows(x: usize, width: usize, y: usize) -> usize {
     assert!(width > 0 && x > 0 && x.is_multiple_of(width), "pairwise: x is empty or not of whole rows");
@@ -18,24 +18,20 @@ fn rows(x: usize, width: usize, y: usize) -> usize {
     x / width
 }
 
-/// Writes y; x has rows of `width`.
-pub fn pairwise_squared_distance_forward<E: Element>(width: usize, x: &[E], y: &mut [E]) {
+pub(crate) fn forward<E: Element>(width: usize, x: &[E], y: &mut [E]) {
     let n = rows(x.len(), width, y.len());
     let mut columns = scratch::any::<E>(x.len());
     for (j, row) in x.chunks_exact(width).enumerate() {
         row.iter().enumerate().for_each(|(f, x)| columns[f * n + j] = *x);
     }
     let columns = &columns[..];
-    y.par_chunks_mut(n)
-        .zip(x.par_chunks(width))
-        .for_each(|(out, row)| dispatch(DistancesOf { row, columns, out }));
+    deal((parts(y, n), x.chunks(width)), |_, (out, row)| dispatch(DistancesOf { row, columns, out }));
 }
 
-/// Adds dx.
-pub fn pairwise_squared_distance_backward<E: Element>(width: usize, x: &[E], dy: &[E], dx: &mut [E]) {
+pub(crate) fn backward<E: Element>(width: usize, x: &[E], dy: &[E], dx: &mut [E]) {
     let n = rows(x.len(), width, dy.len());
     assert!(dx.len() == x.len(), "pairwise: dx has another size");
-    dx.par_chunks_mut(width).enumerate().for_each(|(i, out)| {
+    deal(parts(dx, width), |i, out| {
         let row = &x[i * width..(i + 1) * width];
         dispatch(GradientOf { row, x, to: &dy[i * n..(i + 1) * n], from: &dy[i..], n, out });
     });

@@ -2,8 +2,8 @@
 //! bottom is dropped.
 
 use crate::Element;
+use crate::parallel::{deal, parts};
 use crate::simd::{Kernel, Simd, dispatch};
-use rayon::prelude::*;
 
 /// The sizes of a pooling. Planes are (H, W), row-major.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,49 +45,36 @@ impl Pool2d {
     }
 }
 
-/// y = the largest of each window, argmax = where in its plane it stands. The first of equals wins; a NaN
-/// is larger than any number.
-pub fn max_pool2d_forward<E: Element>(g: &Pool2d, x: &[E], y: &mut [E], argmax: &mut [u32]) {
+pub(crate) fn max_forward<E: Element>(g: &Pool2d, x: &[E], y: &mut [E], argmax: &mut [u32]) {
     g.check(x.len(), y.len());
     assert!(argmax.len() == y.len(), "pool2d: argmax has another size");
     let outputs = g.output_plane();
-    y.par_chunks_mut(outputs)
-        .zip(argmax.par_chunks_mut(outputs))
-        .zip(x.par_chunks(g.input_plane()))
-        .for_each(|((y, argmax), x)| dispatch(MaxForward { g, x, y, argmax }));
+    let planes = (parts(y, outputs), parts(argmax, outputs));
+    deal((planes, x.chunks(g.input_plane())), |_, ((y, argmax), x)| dispatch(MaxForward { g, x, y, argmax }));
 }
 
-/// `dx[argmax] += dy`.
-pub fn max_pool2d_backward<E: Element>(g: &Pool2d, argmax: &[u32], grad_output: &[E], grad_input: &mut [E]) {
+pub(crate) fn max_backward<E: Element>(g: &Pool2d, argmax: &[u32], grad_output: &[E], grad_input: &mut [E]) {
     g.check(grad_input.len(), grad_output.len());
     assert!(argmax.len() == grad_output.len(), "pool2d: argmax has another size");
     let outputs = g.output_plane();
-    grad_input
-        .par_chunks_mut(g.input_plane())
-        .zip(grad_output.par_chunks(outputs))
-        .zip(argmax.par_chunks(outputs))
-        .for_each(|((dx, dy), argmax)| {
-            for (dy, at) in dy.iter().zip(argmax) {
-                dx[*at as usize] += *dy;
-            }
-        });
+    let given = (grad_output.chunks(outputs), argmax.chunks(outputs));
+    deal((parts(grad_input, g.input_plane()), given), |_, (dx, (dy, argmax))| {
+        for (dy, at) in dy.iter().zip(argmax) {
+            dx[*at as usize] += *dy;
+        }
+    });
 }
 
-/// y = the mean of each window.
-pub fn avg_pool2d_forward<E: Element>(g: &Pool2d, x: &[E], y: &mut [E]) {
+pub(crate) fn avg_forward<E: Element>(g: &Pool2d, x: &[E], y: &mut [E]) {
     g.check(x.len(), y.len());
-    y.par_chunks_mut(g.output_plane())
-        .zip(x.par_chunks(g.input_plane()))
-        .for_each(|(y, x)| dispatch(AvgForward { g, x, y }));
+    let planes = (parts(y, g.output_plane()), x.chunks(g.input_plane()));
+    deal(planes, |_, (y, x)| dispatch(AvgForward { g, x, y }));
 }
 
-/// dx += dy / (K_h K_w) over each window.
-pub fn avg_pool2d_backward<E: Element>(g: &Pool2d, grad_output: &[E], grad_input: &mut [E]) {
+pub(crate) fn avg_backward<E: Element>(g: &Pool2d, grad_output: &[E], grad_input: &mut [E]) {
     g.check(grad_input.len(), grad_output.len());
-    grad_input
-        .par_chunks_mut(g.input_plane())
-        .zip(grad_output.par_chunks(g.output_plane()))
-        .for_each(|(dx, dy)| dispatch(AvgBackward { g, dy, dx }));
+    let planes = (parts(grad_input, g.input_plane()), grad_output.chunks(g.output_plane()));
+    deal(planes, |_, (dx, dy)| dispatch(AvgBackward { g, dy, dx }));
 }
 
 /// One plane. The body is plain code: inside [`dispatch`] the compiler makes vectors of it.

@@ -1,8 +1,8 @@
 //! Numbers that go to other places, as they are or added to what is there. Threads share no place that is written.
 
 use crate::Element;
+use crate::parallel::{deal, parts};
 use crate::rows::each_row;
-use rayon::prelude::*;
 
 /// Columns of a matrix: its numbers, how many columns it has, and the first of those that are meant.
 pub struct Columns<T> {
@@ -14,8 +14,7 @@ pub struct Columns<T> {
     pub first: usize,
 }
 
-/// Copies `count` columns from one matrix to another with as many rows, or adds them to what is there.
-pub fn copy_columns<E: Element>(from: Columns<&[E]>, to: Columns<&mut [E]>, count: usize, add: bool) {
+pub(crate) fn copy_columns<E: Element>(from: Columns<&[E]>, to: Columns<&mut [E]>, count: usize, add: bool) {
     let inside = from.first + count <= from.width && to.first + count <= to.width;
     assert!(count > 0 && inside, "columns: beyond their matrix");
     assert!(
@@ -36,12 +35,11 @@ pub fn copy_columns<E: Element>(from: Columns<&[E]>, to: Columns<&mut [E]>, coun
 /// Rows and columns of the squares that a transpose is done in, so that both sides stay in the first-level cache.
 const SQUARE: usize = 32;
 
-/// Writes, or adds, the transpose of x, which has rows of `width`.
-pub fn transpose<E: Element>(width: usize, x: &[E], y: &mut [E], add: bool) {
+pub(crate) fn transpose<E: Element>(width: usize, x: &[E], y: &mut [E], add: bool) {
     assert!(width > 0 && x.len().is_multiple_of(width) && x.len() == y.len(), "transpose: not of whole rows");
     let rows = x.len() / width;
     // A task has some columns of x, which are whole rows of y.
-    y.par_chunks_mut(SQUARE * rows.max(1)).enumerate().for_each(|(task, y)| {
+    deal(parts(y, SQUARE * rows.max(1)), |task, y| {
         for start in (0..rows).step_by(SQUARE) {
             for (i, y) in y.chunks_exact_mut(rows).enumerate() {
                 let column = x[start * width + task * SQUARE + i..].iter().step_by(width);
@@ -58,14 +56,12 @@ fn check_rows(width: usize, rows: &[usize], x: usize, y: usize) {
     assert!(rows.iter().all(|row| (row + 1) * width <= x), "gather: a row beyond the last");
 }
 
-/// `y[i] = x[rows[i]]`, of rows of `width`.
-pub fn gather_rows<E: Element>(width: usize, rows: &[usize], x: &[E], y: &mut [E]) {
+pub(crate) fn gather_rows<E: Element>(width: usize, rows: &[usize], x: &[E], y: &mut [E]) {
     check_rows(width, rows, x.len(), y.len());
     each_row(y, width, width, |i, y| y.copy_from_slice(&x[rows[i] * width..][..width]));
 }
 
-/// Adds `dy[i]` to `dx[rows[i]]`, in the order of i: a row may be meant more than once.
-pub fn gather_rows_backward<E: Element>(
+pub(crate) fn gather_rows_backward<E: Element>(
     width: usize,
     rows: &[usize],
     grad_output: &[E],

@@ -4,6 +4,7 @@
 use crate::{BatchNorm, Dense, Dropout, Element, Geometry, MatMul, Pool2d};
 
 /// Where x[c, i s_h + u - p_h, j s_w + v - p_w] stands in an image; `None` in the padding.
+#[inline]
 fn pixel(g: &Geometry, c: usize, (i, j): (usize, usize), (u, v): (usize, usize)) -> Option<usize> {
     let r = (i * g.stride.0 + u).checked_sub(g.padding.0).filter(|&r| r < g.size.0)?;
     let q = (j * g.stride.1 + v).checked_sub(g.padding.1).filter(|&q| q < g.size.1)?;

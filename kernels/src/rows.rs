@@ -9,7 +9,7 @@
 
 use crate::Element;
 use crate::map::{CHUNK, Exp, Identity, Product, map_add_chunk, map_chunk, sum_chunk};
-use rayon::prelude::*;
+use crate::parallel::{deal, parts};
 
 /// Calls `f(n, row n)` for all rows of `out`, which are `len` long; a task has so many rows that their work is that on
 /// [`CHUNK`] numbers, each of the rows' being that on `work`.
@@ -20,7 +20,7 @@ pub(crate) fn each_row<E: Element>(
     f: impl Fn(usize, &mut [E]) + Send + Sync,
 ) {
     let rows = (CHUNK / work).max(1);
-    out.par_chunks_mut(rows * len).enumerate().for_each(|(task, out)| {
+    deal(parts(out, rows * len), |task, out| {
         for (i, row) in out.chunks_exact_mut(len).enumerate() {
             f(task * rows + i, row);
         }

@@ -10,10 +10,10 @@
 
 use super::Geometry;
 use super::parts::LEAST;
+use crate::parallel::{deal, parts};
 use crate::simd::Level;
 use crate::tile::{Dots, Init, Multiply, Rows, block_height, blocks, pack};
 use crate::{Element, scratch};
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// A convolution by columns.
@@ -84,7 +84,7 @@ impl Columns {
         let mut packed = scratch::any::<E>(g.weight_len());
         pack(height, g.filters, depth, |o, k| weight[o * depth + k], &mut packed);
         let (x_len, y_len) = (self.group * g.image_len(), self.group * g.filters * self.positions);
-        let run = |(x, y): (&[E], &mut [E])| {
+        let run = |x: &[E], y: &mut [E]| {
             let images = x.len() / g.image_len();
             let len = images * self.positions;
             let columns = self.im2col(x, images);
@@ -106,9 +106,9 @@ impl Columns {
             }
         };
         if g.images <= self.group {
-            return run((x, y));
+            return run(x, y);
         }
-        x.par_chunks(x_len).zip(y.par_chunks_mut(y_len)).for_each(run);
+        deal((parts(y, y_len), x.chunks(x_len)), |_, (y, x)| run(x, y));
     }
 
     /// Adds dw and dx of some images, where they are not empty. x and dy are those of all images, dx of these.

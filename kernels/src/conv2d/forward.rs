@@ -4,10 +4,10 @@ use super::columns::Columns;
 use super::plan::Plan;
 use super::squares::plain::Squares;
 use super::{Geometry, deep};
+use crate::parallel::{deal, parts};
 use crate::simd::Level;
 use crate::tile::{CopyRows, Init, Multiply, block_height, blocks, pack};
 use crate::{Element, scratch};
-use rayon::prelude::*;
 
 pub(crate) fn forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
     g.check(Some(x), Some(weight), y);
@@ -18,9 +18,9 @@ pub(crate) fn forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
     if let Some(columns) = Columns::forward(g) {
         return columns.run_forward(x, weight, bias, y);
     }
-    let images = y.par_chunks_mut(g.filters * g.positions()).zip(x.par_chunks(g.image_len()));
+    let images = (parts(y, g.filters * g.positions()), x.chunks(g.image_len()));
     if let Some(squares) = Squares::forward(g, weight) {
-        return images.for_each(|(y, x)| squares.image(x, bias, false, y));
+        return deal(images, |_, (y, x)| squares.image(x, bias, false, y));
     }
     let level = Level::current();
     let plan = Plan::new(g);
@@ -29,7 +29,7 @@ pub(crate) fn forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
     let mut packed = scratch::any::<E>(g.weight_len());
     pack(height, g.filters, depth, |o, k| weight[o * depth + k], &mut packed);
     let positions = g.positions();
-    images.for_each(|(y, x)| {
+    deal(images, |_, (y, x)| {
         let planes = plan.phases.split(x);
         let columns = plan.columns(planes.as_deref().unwrap_or(x));
         let mut tile = scratch::any::<E>(height.min(g.filters) * plan.band * plan.row);

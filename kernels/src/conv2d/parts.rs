@@ -1,7 +1,7 @@
 //! The backward passes' way through a batch: in parts that are the same at any number of threads.
 
+use crate::parallel::{self, deal_by_itself};
 use crate::{Element, add_partials, partial_count, scratch};
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// Positions that a part of the batch has at least: with fewer, adding its dw to the others' would be most of the work.
@@ -41,17 +41,17 @@ pub(super) fn in_parts<E: Element>(
         inputs.push(head);
         rest = tail;
     }
-    let run = |(part, (mut sums, input)): (usize, (&mut [E], &mut [E]))| {
+    let run = |part: usize, mut sums: &mut [E], input: &mut [E]| {
         let params =
             lengths.iter().map(|&len| sums.split_off_mut(..len).expect("room for every sum")).collect();
         work(Part { images: range(part), input, params });
     };
     if parts == 1 {
         // Not worth asking another thread.
-        inputs.into_iter().for_each(|input| run((0, (&mut sums[..], input))));
+        inputs.into_iter().for_each(|input| run(0, &mut sums[..], input));
     } else {
-        // One by one: a thread that is late leaves the rest to the others.
-        sums.par_chunks_mut(part_len.max(1)).zip(inputs).enumerate().with_max_len(1).for_each(run);
+        let each = (parallel::parts(&mut sums, part_len.max(1)), parallel::parts(&mut inputs, 1));
+        deal_by_itself(each, |part, (sums, input)| run(part, sums, std::mem::take(&mut input[0])));
     }
     let mut start = 0;
     for (param, len) in params.into_iter().zip(&lengths) {

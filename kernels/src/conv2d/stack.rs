@@ -18,8 +18,8 @@ use super::squares::max_pool::{self, QuadForward};
 use super::windows::{self, MaxForward};
 use super::winners::{MaxBackward, MaxWork};
 use super::{Geometry, deep, pooled_size};
+use crate::parallel::{self, deal_by_itself};
 use crate::{Element, scratch};
-use rayon::prelude::*;
 
 /// What follows a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,13 +195,12 @@ pub(crate) fn forward<E: Element>(stages: &[Stage], x: &[E], params: &[[&[E]; 2]
             });
         }
     }
-    // One by one: a thread that is late leaves the rest to the others.
-    let images = parts.into_par_iter().zip(x.par_chunks(stages[0].geometry.image_len())).with_max_len(1);
-    images.for_each(|(part, x)| {
+    let images = (parallel::parts(&mut parts, 1), x.chunks(stages[0].geometry.image_len()));
+    deal_by_itself(images, |_, (part, x)| {
         // What is not kept, and what it was made from.
         let (mut y, mut before) = (scratch::any::<E>(0), scratch::any::<E>(0));
         let mut kept_before: Option<&[E]> = Some(x);
-        for ((forward, stage), made) in forward.iter().zip(stages).zip(part) {
+        for ((forward, stage), made) in forward.iter().zip(stages).zip(part[0].drain(..)) {
             let x = kept_before.unwrap_or(&before);
             let keeps = !made.output.is_empty();
             if !keeps {

@@ -14,6 +14,7 @@ use super::shapes::same_shapes;
 use crate::tape::{Node, Op, Saved};
 use crate::tensor::{Element, Shape, Tensor};
 use crate::{Error, Result};
+use twinglyph_kernels as kernels;
 
 /// Drops elements at random; any shape.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +26,8 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    fn kernel(&self) -> twinglyph_kernels::Dropout {
-        twinglyph_kernels::Dropout { rate: self.rate, seed: self.seed }
+    fn kernel(&self) -> kernels::Dropout {
+        kernels::Dropout { rate: self.rate, seed: self.seed }
     }
 }
 
@@ -44,12 +45,12 @@ impl<E: Element> Op<E> for Dropout {
     }
 
     fn forward(&self, inputs: &[&Tensor<E>], output: &mut Tensor<E>, _: &mut Saved<E>) {
-        self.kernel().forward(inputs[0].values(), output.values_mut());
+        kernels::dropout_forward(&self.kernel(), inputs[0].values(), output.values_mut());
     }
 
     fn vjp(&self, _: Node<'_, E>, grad_output: &Tensor<E>, grad_inputs: &mut [Option<Tensor<E>>]) {
         if let Some(dx) = &mut grad_inputs[0] {
-            self.kernel().backward(grad_output.values(), dx.values_mut());
+            kernels::dropout_backward(&self.kernel(), grad_output.values(), dx.values_mut());
         }
     }
 }

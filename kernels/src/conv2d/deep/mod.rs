@@ -22,10 +22,10 @@ use super::channels_last::ChannelsLast;
 use super::phases::Layout;
 use super::winograd::{FOUR, Four, TWO, Two};
 use super::{Geometry, MANY_IMAGES, NO_WINNER, pooled_size};
+use crate::parallel::{deal_by_itself, parts};
 use crate::{Element, scratch};
 use convolution::{Convolution, Convolve};
 use matrices::whole;
-use rayon::prelude::*;
 use sums::{Sums, WeightSums};
 
 /// Channels and filters from which on this is the faster way.
@@ -78,8 +78,8 @@ impl<E: Element> Forward<E> {
 
     pub(super) fn run(&self, x: &[E], y: &mut [E]) {
         let group = self.convolution.group();
-        let parts = y.par_chunks_mut(group * self.g.filters * self.g.positions());
-        parts.zip(x.par_chunks(group * self.g.image_len())).with_max_len(1).for_each(|(y, x)| {
+        let groups = parts(y, group * self.g.filters * self.g.positions());
+        deal_by_itself((groups, x.chunks(group * self.g.image_len())), |_, (y, x)| {
             self.convolution.images(&self.read(x), false, y);
         });
     }
@@ -87,15 +87,14 @@ impl<E: Element> Forward<E> {
     /// The same with ReLU and 2 x 2 max-pooling; the winners, unless they are empty, as `layout` says.
     pub(super) fn run_pooled(&self, x: &[E], y: &mut [E], (winners, layout): (&mut [u8], Layout)) {
         let (group, (h, w)) = (self.convolution.group(), pooled_size(&self.g));
-        let parts = y.par_chunks_mut(group * self.g.filters * h * w);
-        let parts = parts.zip(x.par_chunks(group * self.g.image_len()));
+        let groups = (parts(y, group * self.g.filters * h * w), x.chunks(group * self.g.image_len()));
         if winners.is_empty() {
-            return parts.with_max_len(1).for_each(|(y, x)| {
+            return deal_by_itself(groups, |_, (y, x)| {
                 self.convolution.pooled_images(&self.read(x), y, (&mut [], layout));
             });
         }
-        let winners = winners.par_chunks_mut(group * self.g.filters * layout.plane);
-        parts.zip(winners).with_max_len(1).for_each(|((y, x), winners)| {
+        let winners = parts(winners, group * self.g.filters * layout.plane);
+        deal_by_itself((groups, winners), |_, ((y, x), winners)| {
             self.convolution.pooled_images(&self.read(x), y, (winners, layout));
         });
     }
