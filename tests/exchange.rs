@@ -7,8 +7,8 @@ use common::{fail, glyphs, python, succeed, train, write_omniglot};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use twinglyph::run::arrays_file::load_arrays;
 use twinglyph::run::checkpoint_file::write_arrays;
-use twinglyph::run::gradients::Arrays;
 use twinglyph::train::checkpoint::Checkpoint;
 use twinglyph_engine::tensor::Tensor;
 
@@ -151,7 +151,7 @@ fn what_gradients_cannot_use_is_named() {
     arguments[4] = "set";
     assert!(fail(temp.path(), &arguments, 1).contains("set: "));
     assert!(!temp.path().join("out.safetensors").exists());
-    assert!(Arrays::load(&temp.path().join("run/config.toml")).is_err());
+    assert!(load_arrays(&temp.path().join("run/config.toml")).is_err());
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub trait Element:
     + Sync
     + Stored
     + Compiled<Self>
+    + Constants
     + 'static
     + Add<Output = Self>
     + Sub<Output = Self>
@@ -36,18 +37,6 @@ pub trait Element:
     const ONE: Self;
     /// `f32` or `f64`.
     const NAME: &'static str;
-    /// How many terms of the exponential's Taylor series reach this type's precision on |r| <= ln(2) / 2.
-    const EXP_TERMS: usize;
-    /// ln 2 cut to so few bits that its product with an exponent is exact (Cody and Waite 1980).
-    const LN_2_HIGH: Self;
-    /// ln 2 - `LN_2_HIGH`.
-    const LN_2_LOW: Self;
-    /// 1.5 * 2^(mantissa bits): adding it and taking it away rounds to the nearest whole number.
-    const ROUNDER: Self;
-    /// Above this, tanh(x) is 1 to the last bit.
-    const TANH_ONE: Self;
-    /// Largest |x| for which 2^round(x / ln 2) is a normal number.
-    const EXP_MAX: Self;
 
     /// The nearest number of this type.
     fn from_f64(x: f64) -> Self;
@@ -72,25 +61,50 @@ pub trait Element:
         if self > other { self } else { other }
     }
 
-    /// A whole number from 0 to 255 as a byte.
-    fn small_whole(self) -> u8;
-
     /// Runs a kernel with the vectors of an instruction set.
     fn dispatch_at<K: Kernel<Self>>(level: Level, kernel: K) -> K::Output;
 }
 
+/// What [`crate::math`] and the vectors need to know of the type's bits.
+pub trait Constants: Sized {
+    /// How many terms of the exponential's Taylor series reach this type's precision on |r| <= ln(2) / 2.
+    const EXP_TERMS: usize;
+    /// ln 2 cut to so few bits that its product with an exponent is exact (Cody and Waite 1980).
+    const LN_2_HIGH: Self;
+    /// ln 2 - `LN_2_HIGH`.
+    const LN_2_LOW: Self;
+    /// 1.5 * 2^(mantissa bits): adding it and taking it away rounds to the nearest whole number.
+    const ROUNDER: Self;
+    /// Above this, tanh(x) is 1 to the last bit.
+    const TANH_ONE: Self;
+    /// Largest |x| for which 2^round(x / ln 2) is a normal number.
+    const EXP_MAX: Self;
+
+    /// A whole number from 0 to 255 as a byte.
+    fn small_whole(self) -> u8;
+}
+
 macro_rules! element {
     ($t:ident, $terms:expr, $high:expr, $low:expr, $rounder:expr, $tanh_one:expr, $exp_max:expr) => {
-        impl Element for $t {
-            const ZERO: $t = 0.0;
-            const ONE: $t = 1.0;
-            const NAME: &'static str = stringify!($t);
+        impl Constants for $t {
             const EXP_TERMS: usize = $terms;
             const LN_2_HIGH: $t = $high;
             const LN_2_LOW: $t = $low;
             const ROUNDER: $t = $rounder;
             const TANH_ONE: $t = $tanh_one;
             const EXP_MAX: $t = $exp_max;
+
+            #[inline(always)]
+            fn small_whole(self) -> u8 {
+                // Adding this much leaves the whole number in the lowest bits.
+                (self + $rounder).to_bits() as u8
+            }
+        }
+
+        impl Element for $t {
+            const ZERO: $t = 0.0;
+            const ONE: $t = 1.0;
+            const NAME: &'static str = stringify!($t);
 
             #[inline(always)]
             fn from_f64(x: f64) -> $t {
@@ -123,12 +137,6 @@ macro_rules! element {
             #[inline(always)]
             fn is_finite(self) -> bool {
                 $t::is_finite(self)
-            }
-
-            #[inline(always)]
-            fn small_whole(self) -> u8 {
-                // Adding this much leaves the whole number in the lowest bits.
-                (self + $rounder).to_bits() as u8
             }
 
             fn dispatch_at<K: Kernel<$t>>(level: Level, kernel: K) -> K::Output {

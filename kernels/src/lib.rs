@@ -30,7 +30,7 @@ pub mod reference;
 mod rows;
 pub mod scratch;
 pub mod simd;
-pub mod tile;
+mod tile;
 
 pub use adam::Adam;
 pub use batch_norm::{BatchNorm, batch_norm_rstd};

@@ -67,11 +67,6 @@ impl<'a, E: Element> Rows<'a, E> {
         self.len
     }
 
-    /// Rows without elements.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// Row k from element p on. In bounds for p <= len, by `new` and `window`.
     #[inline(always)]
     pub(crate) fn pointer(&self, k: usize, p: usize) -> *const E {

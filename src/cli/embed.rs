@@ -5,8 +5,8 @@ use super::output::print;
 use std::path::PathBuf;
 use twinglyph::Result;
 use twinglyph::data::progress::Progress;
-use twinglyph::run::neighbours::embed_all;
-use twinglyph::run::npz::{NpzArray, NpzValues, write_npz};
+use twinglyph::evaluate::neighbours::embed_all;
+use twinglyph::run::embeddings_file::write_embeddings;
 use twinglyph::run::trained::TrainedRun;
 
 /// Write the embeddings of all glyphs as an archive that NumPy opens.
@@ -38,28 +38,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     let progress = Progress::new(&terminal, "encoding", set.glyphs().len() as u64);
     let embeddings = embed_all(&run.model, &set, |done| progress.reach(done as u64))?;
     drop(progress);
-    let glyphs = set.glyphs();
-    let n = vec![glyphs.len()];
-    let alphabets: Vec<String> =
-        glyphs.iter().map(|g| set.alphabets()[g.alphabet as usize].name.clone()).collect();
-    let characters: Vec<String> = (glyphs.iter())
-        .map(|g| set.alphabets()[g.alphabet as usize].characters[g.character as usize].clone())
-        .collect();
-    let drawers: Vec<u32> = glyphs.iter().map(|g| g.drawer).collect();
-    let paths: Vec<String> = (0..glyphs.len()).map(|glyph| set.path(glyph)).collect();
-    let array = |name, values| NpzArray { name, shape: n.clone(), values };
-    let arrays = [
-        NpzArray {
-            name: "embeddings",
-            shape: embeddings.dims().to_vec(),
-            values: NpzValues::F32(embeddings.values()),
-        },
-        array("alphabet", NpzValues::Text(&alphabets)),
-        array("character", NpzValues::Text(&characters)),
-        array("drawer", NpzValues::U32(&drawers)),
-        array("path", NpzValues::Text(&paths)),
-    ];
-    write_npz(&arguments.out, &arrays)?;
+    write_embeddings(&arguments.out, &set, &embeddings)?;
     let (count, width) = (embeddings.dims()[0], embeddings.dims()[1]);
     print(format_args!("{count} embeddings of {width} numbers: {}", arguments.out.display()))
 }

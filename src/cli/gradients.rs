@@ -2,11 +2,12 @@
 
 use super::output::print;
 use std::path::PathBuf;
-use twinglyph::recipes::{DEFAULT, Recipe};
+use twinglyph::recipes::DEFAULT;
+use twinglyph::run::arrays_file::load_arrays;
 use twinglyph::run::checkpoint_file::write_arrays;
 use twinglyph::run::config::load_recipe;
-use twinglyph::run::gradients::{Arrays, gradients, model};
 use twinglyph::train::checkpoint::{Checkpoint, Kind};
+use twinglyph::train::gradients::{Arrays, gradients, model};
 use twinglyph::{Error, Result};
 use twinglyph_engine::nn::{Mode, Model};
 use twinglyph_engine::tensor::Element;
@@ -54,24 +55,19 @@ enum Precision {
 pub(super) fn run(arguments: Arguments) -> Result<()> {
     let recipe = load_recipe(&arguments.recipe, &arguments.set)?;
     let mode = if arguments.eval { Mode::Eval } else { Mode::Train { seed: recipe.seed } };
-    let weights = Arrays::load(&arguments.weights)?;
-    let batch = Arrays::load(&arguments.batch)?;
+    let weights = load_arrays(&arguments.weights)?;
+    let batch = load_arrays(&arguments.batch)?;
     let result = match arguments.precision {
-        Precision::F32 => pass(&recipe, model::<f32>(&recipe, &weights)?, &batch, mode)?,
-        Precision::F64 => pass(&recipe, model::<f64>(&recipe, &weights)?, &batch, mode)?,
+        Precision::F32 => pass(model::<f32>(recipe.architecture(), &weights)?, &batch, mode)?,
+        Precision::F64 => pass(model::<f64>(recipe.architecture(), &weights)?, &batch, mode)?,
     };
     write_arrays(&arguments.out, &result.0)?;
     print(format_args!("loss {}; {} arrays in {}", result.1, result.0.arrays.len(), arguments.out.display()))
 }
 
 /// The arrays, and the loss.
-fn pass<E: Element + Kind>(
-    recipe: &Recipe,
-    mut model: Model<E>,
-    batch: &Arrays,
-    mode: Mode,
-) -> Result<(Checkpoint, f64)> {
-    let result = gradients(recipe, &mut model, batch, mode)?;
+fn pass<E: Element + Kind>(mut model: Model<E>, batch: &Arrays, mode: Mode) -> Result<(Checkpoint, f64)> {
+    let result = gradients(&mut model, batch, mode)?;
     let [loss]: [E; 1] = result.numbers("loss")?;
     let loss = loss.to_f64();
     if loss.is_finite() { Ok((result, loss)) } else { Err(Error::input("loss", format!("is {loss}"))) }

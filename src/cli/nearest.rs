@@ -6,7 +6,8 @@ use super::output::{check_picture, note, print, print_json};
 use std::path::PathBuf;
 use twinglyph::Result;
 use twinglyph::data::progress::Progress;
-use twinglyph::run::neighbours::{A_ROW, contact_sheet, nearest};
+use twinglyph::evaluate::neighbours::nearest;
+use twinglyph::run::contact_sheet::{A_ROW, contact_sheet};
 use twinglyph::run::trained::TrainedRun;
 
 /// List the glyphs of a data set that are most like one, by the model's distance, the nearest first.

@@ -7,6 +7,7 @@ pub mod figures;
 mod glyph_sets;
 mod interval;
 pub mod metrics;
+pub mod neighbours;
 pub mod plane;
 pub mod protocol;
 mod scored_pair;

@@ -1,18 +1,19 @@
 //! What a run leaves on disk: its directory, the model file, metrics, pictures and the report.
 
+pub mod arrays_file;
 pub mod checkpoint_file;
 pub mod config;
+pub mod contact_sheet;
 pub mod directory;
+pub mod embeddings_file;
 pub mod environment;
-pub mod gradients;
 pub mod metrics_file;
 pub mod mistakes;
 pub mod model_file;
-pub mod neighbours;
-pub mod npz;
+mod npz;
 pub mod onnx;
 pub mod picture;
-pub mod plots;
+mod plots;
 pub mod report;
 pub mod session;
 pub mod trace_file;

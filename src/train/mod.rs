@@ -4,7 +4,9 @@
 mod batch;
 pub mod checkpoint;
 pub mod cross_validation;
+pub mod gradients;
 mod monitor;
+#[doc(hidden)]
 pub mod rehearsal;
 pub mod settings;
 mod training;

@@ -2,6 +2,7 @@
 
 use super::{Kernel, Simd};
 use crate::Element;
+use crate::element::Constants;
 use std::arch::x86_64::*;
 use std::ops::Range;
 

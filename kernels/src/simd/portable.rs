@@ -1,7 +1,7 @@
 //! Vectors by `wide`: SSE2 on plain x86-64, NEON on ARM, simd128 in WebAssembly.
 
 use super::Simd;
-use crate::Element;
+use crate::element::Constants;
 use std::ops::Range;
 use wide::{f32x8, f64x4};
 

@@ -1,6 +1,7 @@
 //! The vectors of every level that this CPU has, and the functions that are made of them, against std.
 
 use super::{Kernel, LEVEL_VARIABLE, Level, Simd};
+use crate::element::Constants;
 use crate::map::Map;
 use crate::{Element, math};
 use std::ffi::OsString;

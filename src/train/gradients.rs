@@ -1,5 +1,5 @@
-//! One forward and backward pass at given weights on a given batch, from safetensors to safetensors: for whoever wants
-//! to hold the engine against another framework.
+//! One forward and backward pass at given weights on a given batch: for whoever wants to hold the engine against another
+//! framework.
 //!
 //! | batch of | arrays |
 //! |---|---|
@@ -7,59 +7,34 @@
 //! | triplets | `anchor`, `positive`, `negative` (N, C, H, W) |
 //! | labels | `images` (N, C, H, W), `labels` (N), and `characters` (N) where `character_weight` is above 0 |
 
-use crate::recipes::Recipe;
-use crate::train::checkpoint::{Array, Checkpoint, Kind};
+use super::checkpoint::{Array, Checkpoint, Kind};
 use crate::{Error, Result};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
-use std::path::Path;
-use twinglyph_engine::nn::{Form, Mode, Model, Parameter};
+use twinglyph_engine::nn::{Architecture, Form, Mode, Model, Parameter};
 use twinglyph_engine::tape::Var;
 use twinglyph_engine::tensor::{Element, Tensor};
 
-/// Arrays of a safetensors file, in f64, which holds every number of the kinds that are read.
+/// Arrays by their names, shape and numbers of each; in f64, which holds every number of the kinds that are read.
 pub struct Arrays {
-    file: String,
-    arrays: BTreeMap<String, (Vec<usize>, Vec<f64>)>,
+    /// What errors call them: the file that they are from.
+    pub source: String,
+    /// The arrays.
+    pub arrays: BTreeMap<String, (Vec<usize>, Vec<f64>)>,
 }
 
-/// The largest file that is read, in bytes.
-const LARGEST: u64 = 4 << 30;
 /// PyTorch's count of batches, which nothing here depends on.
 const IGNORED: &str = "num_batches_tracked";
 
 impl Arrays {
-    /// Reads a safetensors file of any metadata; numbers may be F64, F32, I64, I32, U8 or BOOL.
-    ///
-    /// # Errors
-    /// When it cannot be read, is none, or holds numbers of another kind.
-    pub fn load(path: &Path) -> Result<Arrays> {
-        let file = path.display().to_string();
-        let bytes = crate::files::read(path, "a safetensors file", LARGEST)?;
-        let read = SafeTensors::deserialize(&bytes)
-            .map_err(|error| Error::input(&file, format!("is no readable safetensors file ({error})")))?;
-        let mut arrays = BTreeMap::new();
-        for (name, view) in read.tensors() {
-            let Some(values) = numbers(&view) else {
-                let message =
-                    format!("array {name} is {:?}, expected F64, F32, I64, I32, U8 or BOOL", view.dtype());
-                return Err(Error::input(file, message));
-            };
-            arrays.insert(name, (view.shape().to_vec(), values));
-        }
-        Ok(Arrays { file, arrays })
-    }
-
     fn get(&self, name: &str) -> Result<(&[usize], &[f64])> {
         let Some((shape, values)) = self.arrays.get(name) else {
             let names: Vec<&str> = self.arrays.keys().map(String::as_str).collect();
             let message = format!("has no array {name}, expected it beside {}", names.join(", "));
-            return Err(Error::input(&self.file, message));
+            return Err(Error::input(&self.source, message));
         };
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
             let message = format!("array {name} holds {value}, expected finite numbers");
-            return Err(Error::input(&self.file, message));
+            return Err(Error::input(&self.source, message));
         }
         Ok((shape, values))
     }
@@ -71,7 +46,7 @@ impl Arrays {
             let n = n.map_or("N".into(), |n| n.to_string());
             let [c, h, w] = input;
             let message = format!("array {name} has the shape {shape:?}, expected [{n}, {c}, {h}, {w}]");
-            return Err(Error::input(&self.file, message));
+            return Err(Error::input(&self.source, message));
         }
         Tensor::new(shape, values.iter().map(|&value| E::from_f64(value)).collect())
     }
@@ -83,24 +58,24 @@ impl Arrays {
         if values.len() != n || !values.iter().all(|&value| fits(value)) {
             let message =
                 format!("array {name} has the shape {shape:?}, expected {n} whole numbers from 0 to {most}");
-            return Err(Error::input(&self.file, message));
+            return Err(Error::input(&self.source, message));
         }
         Ok(values.iter().map(|&value| value as u32).collect())
     }
 }
 
-/// The recipe's model with these weights; arrays named `...num_batches_tracked` are passed over.
+/// The model with these weights; arrays named `...num_batches_tracked` are passed over.
 ///
 /// # Errors
 /// When a parameter is missing or of another shape, or there is an array that the model does not have.
-pub fn model<E: Element>(recipe: &Recipe, weights: &Arrays) -> Result<Model<E>> {
+pub fn model<E: Element>(architecture: Architecture, weights: &Arrays) -> Result<Model<E>> {
     let value = |parameter: &Parameter| {
         let (shape, values) = weights.get(&parameter.name)?;
         Tensor::new(shape, values.iter().map(|&value| E::from_f64(value)).collect())
     };
-    let model = Model::with_values(recipe.architecture(), value).map_err(|error| match error {
-        Error::Input { what, message } if what != weights.file => {
-            Error::input(&weights.file, format!("{what}: {message}"))
+    let model = Model::with_values(architecture, value).map_err(|error| match error {
+        Error::Input { what, message } if what != weights.source => {
+            Error::input(&weights.source, format!("{what}: {message}"))
         }
         error => error,
     })?;
@@ -108,7 +83,7 @@ pub fn model<E: Element>(recipe: &Recipe, weights: &Arrays) -> Result<Model<E>> 
     match weights.arrays.keys().find(|name| !name.ends_with(IGNORED) && !known(name)) {
         Some(name) => {
             let message = format!("holds an array {name} that the recipe's model does not have");
-            Err(Error::input(&weights.file, message))
+            Err(Error::input(&weights.source, message))
         }
         None => Ok(model),
     }
@@ -119,14 +94,9 @@ pub fn model<E: Element>(recipe: &Recipe, weights: &Arrays) -> Result<Model<E>> 
 /// pass by their names.
 ///
 /// # Errors
-/// When the batch is not of the recipe's form.
-pub fn gradients<E: Element + Kind>(
-    recipe: &Recipe,
-    model: &mut Model<E>,
-    batch: &Arrays,
-    mode: Mode,
-) -> Result<Checkpoint> {
-    let architecture = recipe.architecture();
+/// When the batch is not of the objective's form.
+pub fn gradients<E: Element + Kind>(model: &mut Model<E>, batch: &Arrays, mode: Mode) -> Result<Checkpoint> {
+    let architecture = model.architecture().clone();
     let sides: &[&str] = match architecture.objective.form() {
         Form::Pairs => &["left", "right"],
         Form::Triplets => &["anchor", "positive", "negative"],
@@ -182,20 +152,4 @@ pub fn gradients<E: Element + Kind>(
         }
     }
     Ok(out)
-}
-
-fn numbers(view: &TensorView<'_>) -> Option<Vec<f64>> {
-    fn each<const N: usize>(bytes: &[u8], number: fn([u8; N]) -> f64) -> Vec<f64> {
-        bytes.as_chunks::<N>().0.iter().map(|bytes| number(*bytes)).collect()
-    }
-    let bytes = view.data();
-    Some(match view.dtype() {
-        Dtype::F64 => each(bytes, f64::from_le_bytes),
-        Dtype::F32 => each(bytes, |bytes| f64::from(f32::from_le_bytes(bytes))),
-        // Whole numbers here are labels and counts, far below 2^53.
-        Dtype::I64 => each(bytes, |bytes| i64::from_le_bytes(bytes) as f64),
-        Dtype::I32 => each(bytes, |bytes| f64::from(i32::from_le_bytes(bytes))),
-        Dtype::U8 | Dtype::BOOL => each(bytes, |[byte]: [u8; 1]| f64::from(byte)),
-        _ => return None,
-    })
 }
