@@ -116,7 +116,6 @@ pub mod data;
 pub mod evaluate;
 pub mod recipes;
 pub mod run;
-pub mod trace;
 pub mod train;
 
 mod hash;
@@ -124,8 +123,6 @@ mod hash;
 // What the command needs of them it needs as another crate.
 #[doc(hidden)]
 pub mod files;
-#[doc(hidden)]
-pub mod meant;
 
 pub use twinglyph_engine as engine;
 pub use twinglyph_engine::{Error, Result};

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room of src/engine/ and of src/, and the rooms that it may use; all may use error, files, hash, meant and random.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("error", &[]),
     ("random", &[]),
     ("tensor", &[]),
@@ -20,12 +20,11 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("files", &[]),
     ("hash", &[]),
     ("meant", &[]),
-    ("trace", &[]),
     ("data", &[]),
     ("evaluate", &["data", "nn", "tensor"]),
     ("train", &["data", "evaluate", "nn", "ops", "tape", "tensor"]),
     ("recipes", &["data", "nn", "train"]),
-    ("run", &["data", "evaluate", "nn", "recipes", "tape", "tensor", "trace", "train"]),
+    ("run", &["data", "evaluate", "nn", "recipes", "tensor", "train"]),
 ];
 
 const LONGEST: usize = 500;

@@ -6,9 +6,9 @@ use common::{fail, succeed};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-use twinglyph::trace::{Given, Matrix, Pair, Trace};
 use twinglyph_kernels::Geometry;
-use twinglyph_kernels::lesson::{Check, Gradient, Problem, Steps, wrong_backward_passes};
+use twinglyph_lesson::trace::{Given, Matrix, Pair, Trace};
+use twinglyph_lesson::{Check, Gradient, Problem, Steps, wrong_backward_passes};
 
 /// One image of two channels and three filters, with every size different, and pixels that the stride leaves over.
 fn uneven() -> Given {

@@ -16,7 +16,6 @@ mod conv2d;
 mod dense;
 mod dropout;
 mod element;
-pub mod lesson;
 pub mod map;
 pub mod math;
 mod matmul;

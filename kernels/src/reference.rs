@@ -91,7 +91,7 @@ pub fn conv2d_backward_columns<E: Element>(g: &Geometry, weight: &[E], dy: &[E],
 }
 
 /// Calls `f(index in columns, index in the image)` for every element of the im2col matrix.
-pub(crate) fn each_column(g: &Geometry, mut f: impl FnMut(usize, Option<usize>)) {
+pub fn each_column(g: &Geometry, mut f: impl FnMut(usize, Option<usize>)) {
     let (h_out, w_out) = g.output_size();
     for c in 0..g.channels {
         for u in 0..g.kernel.0 {

@@ -1,9 +1,9 @@
 //! `twinglyph gradcheck`: every op and both models against numerical derivatives.
 
 use super::output::{print, print_json};
-use twinglyph::meant::meant;
 use twinglyph::{Error, Result};
 use twinglyph_engine::gradcheck::{Outcome, check_op};
+use twinglyph_engine::meant::meant;
 use twinglyph_engine::nn::check_models;
 use twinglyph_engine::ops;
 

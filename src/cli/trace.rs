@@ -4,8 +4,8 @@ use super::output::{print, print_json};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use twinglyph::run::trace_file;
-use twinglyph::trace::{COMPUTED, CellSum, Given, Matrix, Pair, Rows, Trace, Zoo, find_wrong};
 use twinglyph::{Error, Result};
+use twinglyph_lesson::trace::{COMPUTED, CellSum, Given, Matrix, Pair, Rows, Trace, Zoo, find_wrong};
 
 /// Show a convolution forward and back, step by step, with numbers of your own.
 ///

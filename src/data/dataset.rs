@@ -224,7 +224,7 @@ impl Dataset {
 
     /// A number that tells this set from any other: of its size, names, labels and pixels, the same on every platform.
     ///
-    /// Against mix-ups, not against malice: see [`Fnv`].
+    /// Against mix-ups, not against malice: it is FNV-1a.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = Fnv::default();
         hash.number(self.size.0);

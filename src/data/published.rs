@@ -4,9 +4,9 @@
 //! Source: folder `python` of <https://github.com/brendenlake/omniglot>, branch master.
 
 use crate::files;
-use crate::meant::meant;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
+use twinglyph_engine::meant::meant;
 
 /// An archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Which alphabets are trained on and which are held out: whole alphabets, so that the figures speak of new ones.
 
 use super::Dataset;
-use crate::meant::edits;
 use crate::{Error, Result};
+use twinglyph_engine::meant::edits;
 use twinglyph_engine::random;
 
 /// The generator's stream for splits; the letters `split`.

@@ -227,6 +227,8 @@
 
 pub mod error;
 pub mod gradcheck;
+#[doc(hidden)]
+pub mod meant;
 pub mod nn;
 pub mod ops;
 pub mod random;

@@ -6,12 +6,12 @@ mod lines;
 use crate::data::augment::Augment;
 use crate::data::batches::Shares;
 use crate::data::sampler::Label;
-use crate::meant::meant;
 pub use crate::train::settings::Schedule;
 use crate::train::settings::Settings;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use twinglyph_engine::meant::meant;
 use twinglyph_engine::nn::{Architecture, Form, Layer, Loss, Mining, Objective, Pair};
 
 /// The built-in recipes: name and text.

@@ -1,9 +1,9 @@
 //! A convolution to be traced, from a file.
 
 use crate::files;
-use crate::trace::Given;
 use crate::{Error, Result};
 use std::path::Path;
+use twinglyph_lesson::trace::Given;
 
 /// Reads the JSON that `twinglyph trace --json` prints, or what stands below its key `problem`.
 ///

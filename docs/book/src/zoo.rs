@@ -1,7 +1,7 @@
 //! The table of which check notices which wrong backward pass: run, not typed.
 
 use std::fmt::Write;
-use twinglyph_kernels::lesson::{Check, Problem, wrong_backward_passes};
+use twinglyph_lesson::{Check, Problem, wrong_backward_passes};
 
 /// Rows: the wrong backward passes; columns: the checks. A dot: it noticed; missed: it let it pass.
 pub fn table() -> String {

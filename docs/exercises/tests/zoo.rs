@@ -12,7 +12,7 @@ use exercises::solutions as right;
 use twinglyph_engine::tape::{self, Op, Saved};
 use twinglyph_engine::{Shape, Tensor};
 use twinglyph_kernels::Geometry;
-use twinglyph_kernels::lesson::{Gradient, Problem, Wrong, wrong_backward_passes};
+use twinglyph_lesson::{Gradient, Problem, Wrong, wrong_backward_passes};
 use zoo::Specimen;
 
 /// Puts every specimen of an op, and its right twin, through a check, as the function that `pass` makes of it.

@@ -1,5 +1,5 @@
-use twinglyph_kernels::lesson::{Check, Gradient, Problem, Steps, Wrong, wrong_backward_passes};
 use twinglyph_kernels::{Geometry, reference};
+use twinglyph_lesson::{Check, Gradient, Problem, Steps, Wrong, wrong_backward_passes};
 
 /// What the page may ask for: a name and the least and the largest that can still be looked at.
 const LIMITS: [(&str, u32, u32); 10] = [

@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use twinglyph_kernels::lesson::{Check, Gradient, Problem, Steps, Wrong, wrong_backward_passes};
 use twinglyph_kernels::{Geometry, reference};
+use twinglyph_lesson::{Check, Gradient, Problem, Steps, Wrong, wrong_backward_passes};
 
 const SETTINGS: usize = 30;
 

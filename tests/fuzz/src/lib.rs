@@ -16,8 +16,8 @@ use twinglyph::run::directory::RunDirectory;
 use twinglyph::run::model_file::ModelFile;
 use twinglyph::run::trace_file;
 use twinglyph::run::trained::TrainedRun;
-use twinglyph::trace::{Given, Trace};
 use twinglyph_engine::Error;
+use twinglyph_lesson::trace::{Given, Trace};
 
 /// A folder of this process alone.
 fn folder() -> &'static Path {

@@ -1,8 +1,8 @@
 //! Figures of the chapters on convolution; their numbers are the chapters' examples, computed by the engine.
 
 use super::canvas::{CELL, Canvas, Look, number, short};
-use twinglyph_kernels::lesson::{Problem, Steps};
 use twinglyph_kernels::{Geometry, reference};
+use twinglyph_lesson::{Problem, Steps};
 
 /// The row of numbers of the chapter on one dimension, and its kernel.
 const ROW: [f64; 5] = [1.0, 2.0, 0.0, -1.0, 3.0];

@@ -1,8 +1,8 @@
-//! Convolutions for the exercises: those of [`twinglyph_kernels::lesson`], as arrays with indices.
+//! Convolutions for the exercises: those of [`twinglyph_lesson`], as arrays with indices.
 
 use crate::array::Array;
 use twinglyph_kernels::Geometry;
-use twinglyph_kernels::lesson::{Gradient, Problem, Wrong, wrong_backward_passes};
+use twinglyph_lesson::{Gradient, Problem, Wrong, wrong_backward_passes};
 
 /// A problem's arrays.
 pub struct Arrays {

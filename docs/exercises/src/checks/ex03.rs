@@ -5,7 +5,7 @@ use super::{before, describe, mistake, one_result, sum};
 use crate::array::Array;
 use crate::check::{Case, Exercise};
 use crate::{ex03_conv_bias, solutions};
-use twinglyph_kernels::lesson::{Gradient, Problem};
+use twinglyph_lesson::{Gradient, Problem};
 
 /// (dy, db).
 pub type Pass = dyn Fn(&Array<4>, &mut Array<1>);

@@ -5,7 +5,7 @@ use super::{before, describe, mistake, one_result, sum};
 use crate::array::Array;
 use crate::check::{Case, Exercise};
 use crate::{ex05_conv_input_scatter, solutions};
-use twinglyph_kernels::lesson::{Gradient, Problem};
+use twinglyph_lesson::{Gradient, Problem};
 
 /// (w, dy, stride, padding, dx).
 pub type Pass = dyn Fn(&Array<4>, &Array<4>, [isize; 2], [isize; 2], &mut Array<4>);
@@ -31,7 +31,7 @@ fn case(given: Given) -> Case<Pass> {
 
 /// The cases and mistakes.
 pub fn exercise() -> Exercise<Pass> {
-    let wrong = |wrong: twinglyph_kernels::lesson::Wrong| {
+    let wrong = |wrong: twinglyph_lesson::Wrong| {
         mistake::<Pass>(
             wrong.what,
             Box::new(move |w, dy, stride, padding, dx| {

@@ -6,8 +6,8 @@ use crate::array::Array;
 use crate::check::{Case, Exercise, Mistake};
 use crate::ex06_conv_input_gather;
 use crate::solutions::ex06_conv_input_gather::{dilate, turn};
-use twinglyph_kernels::lesson::Gradient;
 use twinglyph_kernels::reference;
+use twinglyph_lesson::Gradient;
 
 /// (w, dy, stride, padding, turned, dilated, dx).
 pub type Pass =

@@ -6,8 +6,8 @@ use super::{mistake, one_result};
 use crate::array::Array;
 use crate::check::{Case, Exercise};
 use crate::solutions::ex07_im2col::im2col;
-use twinglyph_kernels::lesson::{Gradient, Problem, Wrong};
 use twinglyph_kernels::reference;
+use twinglyph_lesson::{Gradient, Problem, Wrong};
 
 /// (x, kernel, stride, padding, columns).
 pub type Pass = dyn Fn(&Array<3>, [isize; 2], [isize; 2], [isize; 2], &mut Array<2>);

@@ -6,8 +6,8 @@ use super::{before, describe, mistake, one_result};
 use crate::array::Array;
 use crate::check::{Case, Exercise};
 use crate::{ex08_col2im, solutions};
-use twinglyph_kernels::lesson::{Gradient, Problem, Wrong};
 use twinglyph_kernels::reference;
+use twinglyph_lesson::{Gradient, Problem, Wrong};
 
 /// (dcolumns, kernel, stride, padding, dx).
 pub type Pass = dyn Fn(&Array<2>, [isize; 2], [isize; 2], [isize; 2], &mut Array<3>);

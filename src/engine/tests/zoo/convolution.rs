@@ -1,10 +1,10 @@
-//! Wrong gradients of a convolution: those of [`lesson::wrong_backward_passes`], at the book's sizes.
+//! Wrong gradients of a convolution: those of [`wrong_backward_passes`], at the book's sizes.
 
 use super::Specimen;
 use twinglyph_engine::Tensor;
 use twinglyph_engine::ops::Conv2d;
 use twinglyph_kernels::Geometry;
-use twinglyph_kernels::lesson::{self, Gradient, Problem, wrong_backward_passes};
+use twinglyph_lesson::{Gradient, Problem, Wrong, wrong_backward_passes};
 
 pub fn specimens() -> Vec<Specimen> {
     let problem = Problem::uneven();
@@ -15,7 +15,7 @@ pub fn specimens() -> Vec<Specimen> {
         Tensor::new([g.filters, g.channels, g.kernel.0, g.kernel.1], problem.weight).unwrap(),
         Tensor::new([g.filters], problem.bias).unwrap(),
     ];
-    let specimen = |wrong: lesson::Wrong| {
+    let specimen = |wrong: Wrong| {
         let input = Gradient::ALL.iter().position(|gradient| *gradient == wrong.gradient).unwrap();
         let name = format!("{}, {}", wrong.gradient.symbol(), wrong.what);
         Specimen::in_input(input, &name, op, &inputs, move |node, dy, grad| {

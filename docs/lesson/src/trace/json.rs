@@ -1,8 +1,8 @@
 use super::{CellSum, Trace, Verdict, input_shape, output_shape, weight_shape, zoo};
+use crate::{Problem, Wrong};
 use serde::Serialize;
 use serde_json::{Value, json};
 use twinglyph_kernels::Geometry;
-use twinglyph_kernels::lesson::{Problem, Wrong};
 use twinglyph_kernels::reference::{dilated_size, padded_size};
 
 /// The numbers as lists of lists, as the sizes say.

@@ -1,4 +1,4 @@
-use crate::{Geometry, conv2d_forward, reference};
+use twinglyph_kernels::{Geometry, conv2d_forward, reference};
 
 /// Whose gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

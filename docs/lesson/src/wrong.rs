@@ -1,5 +1,5 @@
 use super::{Gradient, Problem};
-use crate::{Geometry, Gradients, conv2d_backward, reference};
+use twinglyph_kernels::{Geometry, Gradients, conv2d_backward, reference};
 
 /// A way in which one gradient of a convolution is got wrong.
 #[derive(Clone, Copy, Debug)]

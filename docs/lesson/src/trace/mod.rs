@@ -1,5 +1,5 @@
 //! One convolution, forward and back, with every number on the way: as a drawing for a terminal and as JSON. The numbers
-//! are the kernels' and their naive twins' ([`twinglyph_kernels::lesson`]); here they are given, named and drawn.
+//! are the kernels' and their naive twins' ([`crate`]); here they are given, named and drawn.
 
 mod cell;
 mod draw;
@@ -11,7 +11,7 @@ pub use cell::CellSum;
 pub use given::{Given, Matrix, Pair, Rows};
 pub use zoo::{Verdict, Zoo, find_wrong};
 
-use twinglyph_kernels::lesson::{Gradient, Problem, Steps, Wrong, agree};
+use crate::{Gradient, Problem, Steps, Wrong, agree};
 use twinglyph_kernels::{Geometry, reference};
 
 /// How many numbers an array may have to be drawn: a matrix of more is nothing to read.

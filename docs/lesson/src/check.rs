@@ -1,5 +1,5 @@
 use super::{Gradient, Problem, Wrong};
-use crate::Geometry;
+use twinglyph_kernels::Geometry;
 
 /// A way to test a backward pass: five that are often seen, and the book's.
 ///
@@ -164,7 +164,7 @@ impl Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lesson::wrong_backward_passes;
+    use crate::wrong_backward_passes;
 
     #[test]
     fn the_book_s_check_refuses_every_wrong_backward_pass_and_no_right_one() {

@@ -1,8 +1,8 @@
 use super::count;
+use crate::Problem;
 use serde_json::Value;
 use std::str::FromStr;
 use twinglyph_kernels::Geometry;
-use twinglyph_kernels::lesson::Problem;
 
 /// The largest size of an axis, stride or padding; what can be computed is decided later, by the arrays.
 const LARGEST_SIZE: usize = 4000;

@@ -1,8 +1,8 @@
 use super::{Trace, count, input_shape, long, named, output_shape, weight_shape};
+use crate::Gradient;
 use serde::Serialize;
 use std::fmt;
 use twinglyph_kernels::Geometry;
-use twinglyph_kernels::lesson::Gradient;
 use twinglyph_kernels::reference::each_product;
 
 /// One number of y, dx, dw or db as the sum that it is, term by term, beside what the kernels and the differences say.

@@ -1,5 +1,5 @@
 use super::{Gradient, Problem, Wrong};
-use crate::reference;
+use twinglyph_kernels::reference;
 
 /// Everything that is computed on the way forward and back, for one image.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +64,7 @@ impl Steps {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Geometry;
+    use twinglyph_kernels::Geometry;
 
     /// One image of each kind: plain, padded, with strides that leave rows over, larger than the kernel too.
     fn problems() -> Vec<Problem> {

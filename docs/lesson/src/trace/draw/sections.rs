@@ -1,9 +1,9 @@
 use super::grid::{Grid, WIDTH};
 use super::{Page, shape};
+use crate::Gradient;
 use crate::trace::cell::{formula, places};
 use crate::trace::{Trace, input_shape, output_shape, short, weight_shape, zoo};
 use twinglyph_kernels::Geometry;
-use twinglyph_kernels::lesson::Gradient;
 use twinglyph_kernels::reference::{col2im, dilate, dilated_size, im2col, pad, padded_size};
 
 /// How many numbers the summands of a gradient may have to be drawn one by one.

@@ -1,8 +1,8 @@
 use super::index_of;
-use crate::meant::meant;
-use crate::{Error, Result};
+use crate::{Check, Gradient, Problem, Wrong, wrong_backward_passes};
 use serde::Serialize;
-use twinglyph_kernels::lesson::{Check, Gradient, Problem, Wrong, wrong_backward_passes};
+use twinglyph_engine::meant::meant;
+use twinglyph_engine::{Error, Result};
 
 /// The wrong backward pass of a name.
 ///
