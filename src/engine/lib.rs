@@ -10,6 +10,14 @@
 //! | [`tensor`] | a shape and its numbers |
 //! | [`random`] | one generator of random numbers, the same on every platform |
 //!
+//! ```toml
+//! [dependencies]
+//! twinglyph-engine = { version = "0.1", features = ["safetensors"] }
+//! ```
+//!
+//! The feature `safetensors` is for models to and from files ([`nn::Model`]'s `to_safetensors` and `from_safetensors`). The glyphs
+//! and alphabets that some pages speak of are what twinglyph compares: an image, and what a batch's label says of it.
+//!
 //! # A value and its gradient
 //!
 //! ```
@@ -32,21 +40,29 @@
 //! It is a function of the tape; [`gradcheck::check`] says whether its gradient is right.
 //!
 //! ```
-//! use twinglyph_engine::{Element, Result, Tape, Tensor, Var, gradcheck, ops};
+//! use twinglyph_engine::ops::{L2Normalise, LogSumExp, MatMul, Mean, Mul, RowSum, Scale, Sub, Transpose};
+//! use twinglyph_engine::{Element, Result, Tape, Tensor, Var, gradcheck};
 //!
-//! /// The mean distance of the rows of a and b, and a little of their squares, so that they stay near 0.
-//! fn loss<E: Element>(tape: &mut Tape<E>, [a, b]: [Var; 2]) -> Result<Var> {
-//!     let distance = tape.apply(ops::EuclideanDistance { floor: 1e-7 }, &[a, b])?;
-//!     let near = tape.apply(ops::Mean, &[distance])?;
-//!     let squares = tape.apply(ops::Square, &[a])?;
-//!     let size = tape.apply(ops::Mean, &[squares])?;
-//!     let size = tape.apply(ops::Scale { factor: 0.01 }, &[size])?;
-//!     tape.apply(ops::Add, &[near, size])
+//! /// InfoNCE (van den Oord et al. 2018, arXiv 1807.03748) of rows (N, F) of a and b that belong together in pairs: the
+//! /// cross-entropy of finding each row's partner among all rows of b by the cosine.
+//! fn info_nce<E: Element>(tape: &mut Tape<E>, [a, b]: [Var; 2], temperature: f64) -> Result<Var> {
+//!     let per = Scale { factor: 1.0 / temperature };
+//!     let a = tape.apply(L2Normalise, &[a])?;
+//!     let b = tape.apply(L2Normalise, &[b])?;
+//!     let columns = tape.apply(Transpose, &[b])?;
+//!     let cosines = tape.apply(MatMul, &[a, columns])?; // (N, N)
+//!     let logits = tape.apply(per, &[cosines])?;
+//!     let all = tape.apply(LogSumExp { keep_axis: false }, &[logits])?; // (N)
+//!     let products = tape.apply(Mul, &[a, b])?;
+//!     let own = tape.apply(RowSum { keep_axis: false }, &[products])?; // the cosines of the pairs, (N)
+//!     let own = tape.apply(per, &[own])?;
+//!     let each = tape.apply(Sub, &[all, own])?;
+//!     tape.apply(Mean, &[each])
 //! }
 //!
 //! # fn main() -> Result<()> {
-//! let x = [0.3, 0.8].map(|a| Tensor::from_fn([4, 3], |i| (a * i as f64).sin()));
-//! let report = gradcheck::check(|tape, x| loss(tape, [x[0], x[1]]), &x)?;
+//! let x = [0.7, 1.3].map(|a| Tensor::from_fn([5, 3], |i| (a * (i + 1) as f64).sin()));
+//! let report = gradcheck::check(|tape, x| info_nce(tape, [x[0], x[1]], 0.2), &x)?;
 //! assert!(report.passed, "{report}");
 //! # Ok(())
 //! # }
@@ -58,7 +74,7 @@
 //!
 //! ```
 //! use twinglyph_engine::tape::{Node, Op, Saved};
-//! use twinglyph_engine::{Element, Result, Shape, Tensor, gradcheck, ops};
+//! use twinglyph_engine::{Element, Error, Result, Shape, Tensor, gradcheck, ops};
 //!
 //! /// Huber's function: x^2 / 2 up to 1 from 0, and from there on a straight line.
 //! struct Huber;
@@ -69,7 +85,8 @@
 //!     }
 //!
 //!     fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape> {
-//!         Ok(inputs[0].clone())
+//!         let [x] = inputs else { return Err(Error::shape("huber", "expected one input")) };
+//!         Ok(Shape::clone(x))
 //!     }
 //!
 //!     fn forward(&self, inputs: &[&Tensor<E>], output: &mut Tensor<E>, _: &mut Saved<E>) {
@@ -110,8 +127,8 @@
 //!
 //! ```
 //! use twinglyph_engine::nn::{Adam, AdamSettings, Architecture, Layer, Mode, Model};
-//! use twinglyph_engine::{Result, Tensor, ops, random};
-//! use rand::RngExt;
+//! use twinglyph_engine::random::{self, RngExt};
+//! use twinglyph_engine::{Result, Tensor, ops};
 //!
 //! # fn main() -> Result<()> {
 //! // 60 points in the plane; what is to be learned of a point is whether it lies within the unit circle.
@@ -178,7 +195,8 @@
 //! # A layer and a loss of your own
 //!
 //! They record ops on the tape, once for f32 and f64: [`nn::CustomLayer`] stands in an encoder's list of layers,
-//! [`nn::CustomLoss`] in the place of a built-in loss.
+//! [`nn::CustomLoss`] in the place of a built-in loss where a Siamese model is trained, by pairs, triplets or labels; its page has
+//! an example. In a training loop of your own any function of the tape will do.
 //!
 //! ```
 //! use twinglyph_engine::gradcheck::Check;

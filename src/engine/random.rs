@@ -1,5 +1,7 @@
 //! The project's generator of random numbers: the same sequence on every platform.
 
+/// What draws numbers of any kind from a generator, as `rng.random_range(-1.0..1.0)`; of the crate `rand`.
+pub use rand::RngExt;
 use rand::{Rng, SeedableRng};
 pub use rand_chacha::ChaCha8Rng;
 

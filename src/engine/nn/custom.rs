@@ -52,6 +52,42 @@ pub enum Form {
 
 /// A loss of one's own; [`super::Loss::custom`] makes one of it that a model can be trained by. Of the three functions the
 /// one of its form is called.
+///
+/// ```
+/// use twinglyph_engine::gradcheck::Check;
+/// use twinglyph_engine::nn::{CustomLoss, Form, Loss, Objective};
+/// use twinglyph_engine::{Element, Result, Tape, Tensor, Var, ops};
+///
+/// /// The mean of (d - (1 - same))^2: pairs of one label at distance 0, others at 1.
+/// #[derive(Debug)]
+/// struct ToZeroOrOne;
+///
+/// impl CustomLoss for ToZeroOrOne {
+///     fn form(&self) -> Form {
+///         Form::Pairs
+///     }
+///
+///     fn of_pairs<E: Element>(&self, tape: &mut Tape<E>, distance: Var, same: Var) -> Result<Var> {
+///         let ones = Tensor::from_fn(tape.value(same).dims(), |_| E::ONE);
+///         let ones = tape.constant(ones);
+///         let wanted = tape.apply(ops::Sub, &[ones, same])?;
+///         let off = tape.apply(ops::Sub, &[distance, wanted])?;
+///         let squares = tape.apply(ops::Square, &[off])?;
+///         tape.apply(ops::Mean, &[squares])
+///     }
+/// }
+///
+/// # fn main() -> Result<()> {
+/// let objective = Objective { loss: Loss::custom(ToZeroOrOne), ..Objective::default() };
+/// let distance = Tensor::new([3, 1], vec![0.2, 0.9, 1.7])?;
+/// let same = Tensor::new([3, 1], vec![1.0, 0.0, 0.0])?;
+/// // Labels are no numbers to differentiate in.
+/// let check = Check::new().only(&[0]);
+/// let report = check.run(|tape, x| objective.of_pairs(tape, x[0], x[1]), &[distance, same])?;
+/// assert!(report.passed, "{report}");
+/// # Ok(())
+/// # }
+/// ```
 pub trait CustomLoss: Debug + Send + Sync + 'static {
     /// What it is given.
     fn form(&self) -> Form;

@@ -69,10 +69,11 @@ impl<E: Element> Model<E> {
         to_safetensors(values)
     }
 
-    /// A model with the values that [`Model::to_safetensors`] wrote.
+    /// A model with the values that [`Model::to_safetensors`] wrote. The architecture is not among them: whoever saves a model
+    /// keeps it. What no parameter tells of, as an activation, is believed.
     ///
     /// # Errors
-    /// When the bytes are not of a model with this architecture; the error names the parameter.
+    /// When the parameters of the bytes are not those of this architecture, by name and shape; the error names the parameter.
     pub fn from_safetensors(architecture: Architecture, bytes: &[u8]) -> Result<Model<E>> {
         let mut tensors = from_safetensors(bytes)?;
         let model = Model::with_values(architecture, |parameter| {

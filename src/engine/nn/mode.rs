@@ -5,7 +5,8 @@
 pub enum Mode {
     /// The batch's own statistics; the running ones are updated.
     Train {
-        /// Of what is left to chance in this step: dropout, the choice of triplets.
+        /// Of what is left to chance in this step: dropout, the choice of triplets. Another one for each step, its number for
+        /// example: with the same one dropout would drop the same features each time.
         seed: u64,
     },
     /// The running statistics.

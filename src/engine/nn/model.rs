@@ -52,7 +52,8 @@ struct Reader<E: Element> {
 }
 
 impl<E: Element> Model<E> {
-    /// A model with first values drawn from a seed.
+    /// A model with first values drawn from a seed. Anything may be its input that is laid out as (C, H, W): features (F) are
+    /// (F, 1, 1), with [`Layer::Flatten`] as the first layer.
     ///
     /// # Errors
     /// When the layers do not fit together.
@@ -104,7 +105,7 @@ impl<E: Element> Model<E> {
         &self.tape
     }
 
-    /// The tape, to put a batch on it or to run backward.
+    /// The tape, to put a batch on it or to run backward. It is lent for a few lines at a time: [`Model::encode`] needs the model again.
     pub fn tape_mut(&mut self) -> &mut Tape<E> {
         self.changes += 1;
         &mut self.tape
@@ -123,7 +124,8 @@ impl<E: Element> Model<E> {
             .collect()
     }
 
-    /// Embeddings (N, F) of images (N, C, H, W) on the model's tape.
+    /// What the encoder makes of images (N, C, H, W), (N, F), on the model's tape: so that a loss can be taken of it. Whoever
+    /// only wants the numbers calls [`Model::embed`].
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -132,7 +134,8 @@ impl<E: Element> Model<E> {
         self.architecture.encode(&mut self.tape, &self.vars, images, mode)
     }
 
-    /// Forgets everything but the parameters, and keeps the memory for the next step.
+    /// Forgets everything but the parameters, and keeps the memory for the next step: constants that were put on the tape too,
+    /// so that a step begins with this and then puts its batch there.
     pub fn forget(&mut self) {
         self.tape.truncate(self.mark);
     }
@@ -246,8 +249,8 @@ impl<E: Element> Model<E> {
         answer
     }
 
-    /// Embeddings of `count` images, row by row, in eval mode. `write(i, image)` writes image i, (C, H, W); all
-    /// threads call it.
+    /// Embeddings (count, F), row by row, in [`Mode::Eval`], some images at a time. `write(i, image)` writes image i, (C, H, W);
+    /// all threads call it. For images that stand in a tensor it is `|i, image| image.copy_from_slice(&all[i * len..][..len])`.
     ///
     /// # Errors
     /// When the layers do not fit together.

@@ -6,7 +6,7 @@ use crate::{Error, Result};
 use twinglyph_kernels::adam_step;
 use twinglyph_kernels::map::{Product, map_sum};
 
-/// Adam's constants; the defaults are those of Keras.
+/// Adam's constants; the defaults are those of Keras: 1e-3, 0.9, 0.999, 1e-7, no decay, no clipping.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamSettings {
     /// Step size.
@@ -18,7 +18,8 @@ pub struct AdamSettings {
     /// Added to the root of the squares.
     pub eps: f64,
     /// AdamW's decoupled decay (Loshchilov and Hutter 2019) of the weights of convolutions and dense layers: each step
-    /// takes learning_rate weight_decay of them away. Biases and batch-norm's parameters do not decay.
+    /// takes learning_rate weight_decay of them away. They are known by their two axes or more: biases and batch-norm's
+    /// parameters, with one axis, do not decay.
     pub weight_decay: f64,
     /// The largest norm of the gradient of all parameters together (Pascanu, Mikolov and Bengio 2013); 0: any.
     pub clip_norm: f64,

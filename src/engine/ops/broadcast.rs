@@ -18,11 +18,11 @@ use crate::{Error, Result};
 use twinglyph_kernels::map::{Identity, map_add};
 use twinglyph_kernels::{Broadcast, broadcast_add, broadcast_mul, broadcast_mul_add, broadcast_sum};
 
-/// y = a + b, b stretched to a's shape.
+/// y = a + b in a's shape. b is stretched: its axes are a's last ones, each as long as a's or 1, as (F), (1, F) or (N, 1) to (N, F).
 #[derive(Clone, Copy, Debug)]
 pub struct BroadcastAdd;
 
-/// y = a b, b stretched to a's shape.
+/// y = a b in a's shape; b is stretched as in [`BroadcastAdd`].
 #[derive(Clone, Copy, Debug)]
 pub struct BroadcastMul;
 

@@ -16,11 +16,11 @@ use crate::tensor::{Element, Shape, Tensor};
 use twinglyph_kernels::map::{Map, sum_chunk};
 use twinglyph_kernels::simd::Simd;
 
-/// The squared Euclidean distance of the rows of two inputs.
+/// The squared Euclidean distance of the rows of two inputs: (N, F) and (N, F) to (N, 1).
 #[derive(Clone, Copy, Debug)]
 pub struct SquaredDistance;
 
-/// The Euclidean distance of the rows of two inputs.
+/// The Euclidean distance of the rows of two inputs: (N, F) and (N, F) to (N, 1).
 #[derive(Clone, Copy, Debug)]
 pub struct EuclideanDistance {
     /// Least squared distance; below it the distance is constant.

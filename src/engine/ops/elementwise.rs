@@ -25,19 +25,19 @@ use crate::tensor::{Element, Shape, Tensor};
 use twinglyph_kernels::map::{Identity, Map, Product, Scale, map, map_add, map_each};
 use twinglyph_kernels::simd::Simd;
 
-/// y = a + b.
+/// y = a + b; both of one shape, which is y's. [`BroadcastAdd`](super::BroadcastAdd) stretches.
 #[derive(Clone, Copy, Debug)]
 pub struct Add;
 
-/// y = a - b.
+/// y = a - b; both of one shape, which is y's.
 #[derive(Clone, Copy, Debug)]
 pub struct Sub;
 
-/// y = a b.
+/// y = a b; both of one shape, which is y's. [`BroadcastMul`](super::BroadcastMul) stretches.
 #[derive(Clone, Copy, Debug)]
 pub struct Mul;
 
-/// y = a / b: infinite where b = 0, and NaN where a is 0 too. The gradients are not finite there either.
+/// y = a / b, both of one shape, which is y's: infinite where b = 0, and NaN where a is 0 too. The gradients are not finite there either.
 #[derive(Clone, Copy, Debug)]
 pub struct Div;
 

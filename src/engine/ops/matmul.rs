@@ -14,7 +14,7 @@ use crate::tensor::{Element, Shape, Tensor};
 use crate::{Error, Result};
 use twinglyph_kernels as kernels;
 
-/// Y = A B; inputs A and B.
+/// Y = A B: (N, K) and (K, M) to (N, M).
 #[derive(Clone, Copy, Debug)]
 pub struct MatMul;
 

@@ -12,11 +12,11 @@ use crate::tape::{Node, Op, Saved};
 use crate::tensor::{Element, Shape, Tensor};
 use twinglyph_kernels::map::{Identity, map_sum};
 
-/// The sum of all elements.
+/// The sum of all elements: any shape to (), one number.
 #[derive(Clone, Copy, Debug)]
 pub struct Sum;
 
-/// The mean of all elements.
+/// The mean of all elements: any shape to (), one number.
 #[derive(Clone, Copy, Debug)]
 pub struct Mean;
 

@@ -51,6 +51,8 @@ pub struct Var {
 ///   the input have added so far.
 ///
 /// # What is expected of it
+/// - `output_shape` refuses what the op cannot work on, too few or too many inputs among it: `forward` and `vjp` are called with
+///   nothing else.
 /// - It has no state. One op may stand on a tape many times, and on several tapes at once; what belongs to one call is in
 ///   [`Saved`].
 /// - `forward` writes every number of the output. `vjp` adds, and never assigns; it leaves `None` as it is, and shapes too.

@@ -138,7 +138,7 @@ fn an_op_that_assigns_is_refused() {
             }
         },
     };
-    refused(assigns, &[input(4)], "added to what is there");
+    refused(assigns, &[input(4)], "of a value used twice (a vjp must add)");
 }
 
 #[test]
