@@ -211,37 +211,6 @@ impl<E: Element> Multiply<'_, E> {
     }
 }
 
-/// Work that is cut to tiles of M rows and up to N vectors.
-pub(crate) trait Block<E: Element> {
-    /// All of it.
-    fn run<S: Simd<E>, const M: usize, const N: usize>(self, s: S);
-}
-
-/// Runs a block of 1 to 8 rows, [`block_height`] at most, with as many vectors beside each other as fit.
-#[inline(always)]
-pub(crate) fn run_block<E: Element, S: Simd<E>, B: Block<E>>(s: S, rows: usize, block: B) {
-    // M x N + N vectors and one broadcast have to fit in the registers.
-    match (S::REGISTERS, rows) {
-        (32, 8) => block.run::<S, 8, 3>(s),
-        (32, 7) => block.run::<S, 7, 3>(s),
-        (32, 6) => block.run::<S, 6, 4>(s),
-        (32, 5) => block.run::<S, 5, 5>(s),
-        (32, 4) => block.run::<S, 4, 6>(s),
-        (32, 3) => block.run::<S, 3, 7>(s),
-        (32, 2) => block.run::<S, 2, 8>(s),
-        (32, 1) => block.run::<S, 1, 8>(s),
-        (16, 4) => block.run::<S, 4, 3>(s),
-        (16, 3) => block.run::<S, 3, 3>(s),
-        (16, 2) => block.run::<S, 2, 5>(s),
-        (16, 1) => block.run::<S, 1, 7>(s),
-        (8, 4) => block.run::<S, 4, 1>(s),
-        (8, 3) => block.run::<S, 3, 1>(s),
-        (8, 2) => block.run::<S, 2, 2>(s),
-        (8, 1) => block.run::<S, 1, 4>(s),
-        (registers, rows) => unreachable!("no tile for {rows} rows and {registers} registers"),
-    }
-}
-
 /// Calls `$tile` with 4, 2 or 1 vectors, or with N, while `$left` as many are left: as wide as may be, since with few sums
 /// each multiply-add waits for the one before it.
 macro_rules! widest_first {
@@ -254,20 +223,38 @@ macro_rules! widest_first {
         }
     )*};
 }
-pub(crate) use widest_first;
-
 impl<E: Element> Kernel<E> for Multiply<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<E>>(self, s: S) {
-        run_block(s, self.checked_height(), self);
+        // As many vectors beside each other as fit in the registers: M x N + N, and one broadcast.
+        match (S::REGISTERS, self.checked_height()) {
+            (32, 8) => self.tiles::<S, 8, 3>(s),
+            (32, 7) => self.tiles::<S, 7, 3>(s),
+            (32, 6) => self.tiles::<S, 6, 4>(s),
+            (32, 5) => self.tiles::<S, 5, 5>(s),
+            (32, 4) => self.tiles::<S, 4, 6>(s),
+            (32, 3) => self.tiles::<S, 3, 7>(s),
+            (32, 2) => self.tiles::<S, 2, 8>(s),
+            (32, 1) => self.tiles::<S, 1, 8>(s),
+            (16, 4) => self.tiles::<S, 4, 3>(s),
+            (16, 3) => self.tiles::<S, 3, 3>(s),
+            (16, 2) => self.tiles::<S, 2, 5>(s),
+            (16, 1) => self.tiles::<S, 1, 7>(s),
+            (8, 4) => self.tiles::<S, 4, 1>(s),
+            (8, 3) => self.tiles::<S, 3, 1>(s),
+            (8, 2) => self.tiles::<S, 2, 2>(s),
+            (8, 1) => self.tiles::<S, 1, 4>(s),
+            (registers, rows) => unreachable!("no tile for {rows} rows and {registers} registers"),
+        }
     }
 }
 
-impl<E: Element> Block<E> for Multiply<'_, E> {
+impl<E: Element> Multiply<'_, E> {
+    /// In tiles of M rows and up to N vectors.
     #[inline(always)]
-    fn run<S: Simd<E>, const M: usize, const N: usize>(self, s: S) {
+    fn tiles<S: Simd<E>, const M: usize, const N: usize>(self, s: S) {
         let (rows, len) = (self.rows, self.rows.len);
         let tile = Tile {
             out: (self.out.as_mut_ptr(), self.stride),

@@ -2,7 +2,7 @@
 
 use super::channels_last::ChannelsLast;
 use super::columns::Columns;
-use super::in_place::{InputRows, WeightRows};
+use super::in_place::WeightRows;
 use super::parts::{LEAST, in_parts};
 use super::plan::{BAND, Plan, bands, even_bands, taps};
 use super::squares::plain::Squares;
@@ -80,7 +80,6 @@ pub(crate) fn backward<E: Element>(
                     columns.run_backward(images, x, weight, grad_output, &mut [], part.input);
                 }
                 InputWay::Squares(squares) => planes.for_each(|(dy, dx)| squares.image(dy, None, true, dx)),
-                InputWay::Rows(rows) => planes.for_each(|(dy, dx)| rows.image(dy, dx)),
                 InputWay::Spread(spread) => {
                     let mut work = spread.work();
                     // Without dw nobody asks for x.
@@ -110,7 +109,6 @@ impl<'a> WeightWay<'a> {
 enum InputWay<'a, E: Element> {
     Columns(Columns),
     Squares(Squares<E>),
-    Rows(InputRows<E>),
     /// A product over dy, spread to rows of the images.
     Spread(Backward<'a, E>),
 }
@@ -122,7 +120,6 @@ impl<'a, E: Element> InputWay<'a, E> {
         Columns::input(g)
             .map(InputWay::Columns)
             .or_else(|| Squares::input(g, weight).map(InputWay::Squares))
-            .or_else(|| InputRows::new(g, weight).map(InputWay::Rows))
             .unwrap_or_else(|| InputWay::Spread(Backward::new(Level::current(), plan, weight, true, SPREAD)))
     }
 }

@@ -4,7 +4,6 @@ use super::{Kernel, Simd};
 use crate::Element;
 use crate::element::Constants;
 use std::arch::x86_64::*;
-use std::ops::Range;
 
 /// Proof that the CPU has AVX2 and FMA: only [`enter`] makes one.
 #[derive(Clone, Copy)]
@@ -116,16 +115,6 @@ macro_rules! avx2 {
             unsafe fn load_partial(self, p: *const $e, n: usize) -> $v {
                 // SAFETY: the caller's promise; lanes that the mask leaves out are not touched.
                 unsafe { $load_mask(p, _mm256_loadu_si256($masks[$lanes - n..].as_ptr().cast())) }
-            }
-            #[inline(always)]
-            unsafe fn load_window(self, p: *const $e, lanes: Range<usize>) -> $v {
-                let first = |n: usize| $masks[$lanes - n..].as_ptr().cast();
-                // SAFETY: as in `load_partial`.
-                unsafe {
-                    let (before, up_to) =
-                        (_mm256_loadu_si256(first(lanes.start)), _mm256_loadu_si256(first(lanes.end)));
-                    $load_mask(p, _mm256_andnot_si256(before, up_to))
-                }
             }
             #[inline(always)]
             unsafe fn store_partial(self, p: *mut $e, n: usize, v: $v) {

@@ -3,7 +3,6 @@
 use super::{Kernel, Simd};
 use crate::Element;
 use std::arch::x86_64::*;
-use std::ops::Range;
 
 /// Proof that the CPU has AVX-512 F, VL, BW and DQ: only [`enter`] makes one.
 #[derive(Clone, Copy)]
@@ -111,12 +110,6 @@ macro_rules! avx512 {
             unsafe fn load_partial(self, p: *const $e, n: usize) -> $v {
                 // SAFETY: the caller's promise; lanes that the mask leaves out are not touched.
                 unsafe { if n == $lanes { $load(p) } else { $load_mask(((1u32 << n) - 1) as $mask, p) } }
-            }
-            #[inline(always)]
-            unsafe fn load_window(self, p: *const $e, lanes: Range<usize>) -> $v {
-                let mask = (1u32 << lanes.end) - (1u32 << lanes.start);
-                // SAFETY: the caller's promise; lanes that the mask leaves out are not touched.
-                unsafe { $load_mask(mask as $mask, p) }
             }
             #[inline(always)]
             unsafe fn store_partial(self, p: *mut $e, n: usize, v: $v) {

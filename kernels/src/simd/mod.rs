@@ -8,7 +8,6 @@
 
 use crate::Element;
 use std::fmt;
-use std::ops::Range;
 use std::sync::OnceLock;
 
 mod portable;
@@ -73,11 +72,6 @@ pub trait Simd<E: Element>: Copy + Send + Sync + 'static {
     /// # Safety
     /// `p..p + n` is readable.
     unsafe fn load_partial(self, p: *const E, n: usize) -> Self::V;
-    /// Lanes `lanes` of the vector at `p`, zeros before and behind them.
-    ///
-    /// # Safety
-    /// `lanes` is some of `0..LANES`, and those elements are readable; `p` itself need not point to anything.
-    unsafe fn load_window(self, p: *const E, lanes: Range<usize>) -> Self::V;
     /// Writes the first `n <= LANES` lanes at `p`.
     ///
     /// # Safety

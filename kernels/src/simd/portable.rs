@@ -2,7 +2,6 @@
 
 use super::Simd;
 use crate::element::Constants;
-use std::ops::Range;
 use wide::{f32x8, f64x4};
 
 /// Vectors that every machine has.
@@ -97,15 +96,6 @@ macro_rules! portable {
                     *lane = unsafe { *p.add(i) };
                 }
                 $v::new(lanes)
-            }
-            #[inline(always)]
-            unsafe fn load_window(self, p: *const $e, lanes: Range<usize>) -> $v {
-                let mut values = [0.0; $lanes];
-                for (i, value) in values.iter_mut().enumerate().take(lanes.end).skip(lanes.start) {
-                    // SAFETY: the caller's promise, i is one of them.
-                    *value = unsafe { *p.wrapping_add(i) };
-                }
-                $v::new(values)
             }
             #[inline(always)]
             unsafe fn store_partial(self, p: *mut $e, n: usize, v: $v) {

@@ -255,20 +255,6 @@ impl<E: Element> Kernel<E> for Partial<'_, E> {
             if !(zeros && written && guarded) {
                 self.1.push(format!("{n} of {} {}: {all:?}, {some:?}", S::LANES, E::NAME));
             }
-            for start in 0..=n {
-                let mut window = vec![guard; S::LANES];
-                // The lanes before it are not there.
-                let x = self.0[start..n].to_vec().into_boxed_slice();
-                // SAFETY: lanes start to n are all of x, and `window` holds LANES.
-                unsafe {
-                    let v = s.load_window(x.as_ptr().wrapping_sub(start), start..n);
-                    s.store(window.as_mut_ptr(), v);
-                }
-                let zeros = window[..start].iter().chain(&window[n..]).all(|y| *y == E::ZERO);
-                if !zeros || window[start..n] != *x {
-                    self.1.push(format!("{start} to {n} of {} {}: {window:?}", S::LANES, E::NAME));
-                }
-            }
         }
         // SAFETY: as many elements as lanes are asserted.
         let sum = unsafe {

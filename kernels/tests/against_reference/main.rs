@@ -94,7 +94,7 @@ fn geometries() -> Vec<Geometry> {
             all.push(Geometry { images, channels, filters, size, padding, ..base });
         }
     }
-    // Rows so long that dx is made row by row, and dw band by band, with some of a row's vectors over its edges.
+    // Rows so long that dw is made band by band, with some of a row's vectors over its edges.
     for (channels, width) in
         [(3, 95), (2, 96), (1, 97), (5, 103), (3, 105), (7, 111), (8, 112), (9, 113), (4, 131)]
     {

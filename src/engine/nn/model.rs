@@ -255,6 +255,11 @@ impl<E: Element> Model<E> {
     /// # Errors
     /// When the layers do not fit together.
     pub fn embed(&self, count: usize, write: impl Fn(usize, &mut [E]) + Sync) -> Result<Tensor<E>> {
+        self.embed_by(count, &write)
+    }
+
+    /// The same, compiled once for all that write.
+    fn embed_by(&self, count: usize, write: &(dyn Fn(usize, &mut [E]) + Sync)) -> Result<Tensor<E>> {
         let [c, h, w] = self.architecture.input;
         let width = self.architecture.embedding_len()?;
         let mut embeddings = Vec::with_capacity(count * width);
