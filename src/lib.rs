@@ -7,7 +7,6 @@
 //! | [`recipes`] | training configurations |
 //! | [`train`], [`evaluate`] | the loop; metrics, intervals, the protocol |
 //! | [`run`] | what a run leaves on disk; a training that can be killed and goes on |
-//! | [`trace`] | one convolution, forward and back, drawn with every number on the way |
 //!
 //! # Build, train and evaluate an encoder
 //!
