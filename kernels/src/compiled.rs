@@ -39,6 +39,11 @@ macro_rules! compiled {
 }
 
 compiled! {
+    /// out = 0.
+    fill_zero(
+        out: &mut [E],
+    ) is crate::map::zeros;
+
     /// y = conv(x, weight) + bias.
     conv2d_forward(
         g: &Geometry,

@@ -65,8 +65,9 @@ pub fn map_each<E: Element>(f: fn(E) -> E, x: &[E], out: &mut [E]) {
     });
 }
 
-/// out = 0.
-pub fn fill_zero<E: Element>(out: &mut [E]) {
+pub use crate::compiled::fill_zero;
+
+pub(crate) fn zeros<E: Element>(out: &mut [E]) {
     deal(parts(out, CHUNK), |_, out| out.fill(E::ZERO));
 }
 
@@ -147,6 +148,7 @@ fn run_chunks<E: Element, const N: usize, F: Map<E, N>, const ADD: bool>(
     });
 }
 
+// Compiled in whatever crate has the formula, at its level: plain counting, so that nothing is left to be inlined.
 struct MapKernel<'a, E, const N: usize, F, const ADD: bool> {
     f: F,
     inputs: [&'a [E]; N],
@@ -166,8 +168,10 @@ impl<E: Element, const N: usize, F: Map<E, N>, const ADD: bool> Kernel<E> for Ma
             // SAFETY: `same_length`: i + n <= len, the length of every slice.
             unsafe {
                 let mut x = [s.splat(E::ZERO); N];
-                for (x, input) in x.iter_mut().zip(&self.inputs) {
-                    *x = load(s, input.as_ptr().add(i), n);
+                let mut k = 0;
+                while k < N {
+                    x[k] = load(s, self.inputs[k].as_ptr().add(i), n);
+                    k += 1;
                 }
                 let mut y = self.f.apply(s, x);
                 if ADD {
@@ -195,13 +199,17 @@ impl<E: Element, const N: usize, F: Map<E, N>> Kernel<E> for SumKernel<'_, E, N,
         let mut sums = [s.splat(E::ZERO); 4];
         let mut i = 0;
         while i + 4 * lanes <= len {
-            for (j, sum) in sums.iter_mut().enumerate() {
+            let mut j = 0;
+            while j < 4 {
                 let mut x = [s.splat(E::ZERO); N];
-                for (x, input) in x.iter_mut().zip(&self.inputs) {
+                let mut k = 0;
+                while k < N {
                     // SAFETY: `same_length`: i + 4 * lanes <= len, the length of every slice.
-                    *x = unsafe { s.load(input.as_ptr().add(i + j * lanes)) };
+                    x[k] = unsafe { s.load(self.inputs[k].as_ptr().add(i + j * lanes)) };
+                    k += 1;
                 }
-                *sum = s.add(*sum, self.f.apply(s, x));
+                sums[j] = s.add(sums[j], self.f.apply(s, x));
+                j += 1;
             }
             i += 4 * lanes;
         }
