@@ -65,8 +65,6 @@ pub fn map_each<E: Element>(f: fn(E) -> E, x: &[E], out: &mut [E]) {
     });
 }
 
-pub use crate::compiled::fill_zero;
-
 pub(crate) fn zeros<E: Element>(out: &mut [E]) {
     deal(parts(out, CHUNK), |_, out| out.fill(E::ZERO));
 }

@@ -7,7 +7,7 @@
 //! dB[k,m] += Σ_n A[n,k] dY[n,m]       its dW = dy^T x
 //! ```
 
-use crate::map::{Identity, fill_zero, map_add};
+use crate::map::{Identity, map_add, zeros};
 use crate::{Dense, Element, dense_backward_input, dense_backward_weight, dense_forward, scratch};
 
 /// The sizes of a product.
@@ -29,7 +29,7 @@ impl MatMul {
 
 /// Y = A B.
 pub fn matmul_forward<E: Element>(g: &MatMul, a: &[E], b: &[E], y: &mut [E]) {
-    fill_zero(y);
+    zeros(y);
     dense_backward_input(&g.dense(), b, a, y);
 }
 

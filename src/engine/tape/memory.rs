@@ -148,7 +148,7 @@ impl<E: Element> Pool<E> {
     /// When there is no room for it.
     pub(super) fn zeros(&mut self, like: &Tensor<E>) -> Result<Tensor<E>> {
         let mut tensor = self.try_tensor(like.shape().clone())?;
-        twinglyph_kernels::map::fill_zero(tensor.values_mut());
+        twinglyph_kernels::fill_zero(tensor.values_mut());
         Ok(tensor)
     }
 
