@@ -94,18 +94,39 @@
 //!
 //! # A model loaded, and a folder of glyphs embedded
 //!
-//! ```no_run
-//! use std::path::Path;
+//! ```
 //! use twinglyph::evaluate::embed::embed;
 //! use twinglyph::run::trained::TrainedRun;
 //!
+//! # use twinglyph::data::{split::Split, synthetic};
+//! # use twinglyph::recipes::Recipe;
+//! # use twinglyph::run::{directory::RunDirectory, session::Session};
+//! # use twinglyph_engine::nn::Model;
 //! # fn main() -> twinglyph::Result<()> {
-//! let run = TrainedRun::load(Path::new("runs/quick-1"))?;
-//! let set = twinglyph::data::omniglot::load(&["mine".into()], &())?;
+//! # let path = std::env::temp_dir().join(format!("twinglyph-embeds-{}", std::process::id()));
+//! # let (trained, glyphs) = (path.join("run"), path.join("glyphs"));
+//! # for (k, file) in ["a/one/1.png", "a/one/2.png", "b/one/1.png"].iter().enumerate() {
+//! #     let file = glyphs.join(file);
+//! #     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+//! #     let ink = |x: u32, y: u32| image::Luma([if x / 8 == y / 8 + k as u32 { 0 } else { 255_u8 }]);
+//! #     image::GrayImage::from_fn(60, 60, ink).save(file).unwrap();
+//! # }
+//! # let text = "size = 15\nbatch = 4\nsteps = 4\nepochs = 1\nvalidation_pairs = 40\n\
+//! #     encoder = [{ layer = \"flatten\" }, { layer = \"dense\", units = 4 }]";
+//! # let recipe = Recipe::parse("mine", text, &[])?;
+//! # let set = synthetic::generate(&synthetic::Spec { alphabets: 6, characters: 4, drawers: 3, seed: 1 })?;
+//! # let split = Split::by_alphabet(&set, &[], recipe.seed)?;
+//! # let model = Model::new(recipe.architecture(), recipe.seed)?;
+//! # Session::begin(recipe, model, &set, &split, || RunDirectory::create(&trained))?.run(&mut ())?;
+//! // What `twinglyph train` left, and a folder of alphabets of characters of images.
+//! let run = TrainedRun::load(&trained)?;
+//! let set = twinglyph::data::omniglot::load(&[glyphs], &())?;
 //! let glyphs = set.glyphs();
 //! let embeddings = embed(&run.model, set.size(), glyphs.len(), |i| &glyphs[i].pixels)?; // (N, F)
+//! assert_eq!(embeddings.shape().dims(), [3, 4]);
 //! let distance = run.model.distances(&embeddings, &[(0, 1)])?[0];
 //! println!("{}", if distance < run.rule.threshold { "the same alphabet" } else { "different alphabets" });
+//! # std::fs::remove_dir_all(&path).unwrap();
 //! # Ok(())
 //! # }
 //! ```

@@ -1,4 +1,4 @@
-//! The functions with long loops, compiled in this crate for f32 and for f64. As plain generic functions they would be
+//! All functions of this crate that a tape calls, compiled here for f32 and for f64. As plain generic functions they would be
 //! compiled again, at every instruction set, in each crate, test and bench that calls them.
 
 use crate::conv2d::{Geometry, Gradients, Kept, Made, Stage};

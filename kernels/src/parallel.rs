@@ -30,7 +30,7 @@ pub(crate) fn deal_by_itself<P: Parts>(parts: P, task: impl Fn(usize, P::Part) +
 /// What can be dealt out. Several are dealt out together, part i of each, and have as many parts.
 pub(crate) trait Parts: Sync {
     /// What task i gets.
-    type Part;
+    type Part: Send;
 
     fn count(&self) -> usize;
 
