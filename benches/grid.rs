@@ -9,6 +9,7 @@ use common::{Convolution, PASSES, Pass, flops, in_turn, seconds};
 use rand::RngExt;
 use twinglyph_engine::random::rng;
 use twinglyph_kernels::Geometry;
+use twinglyph_kernels::route::{Place, way};
 
 const CHANNELS: [usize; 8] = [1, 2, 3, 4, 8, 16, 64, 128];
 const FILTERS: [usize; 6] = [1, 3, 8, 16, 64, 128];
@@ -43,14 +44,13 @@ fn run(shapes: &[Geometry], only_check: bool) {
     let mut cases: Vec<Case> = Vec::new();
     for g in shapes {
         let mut convolution = Convolution::new(*g);
-        let mut columns = convolution.columns();
         for pass in PASSES {
             if flops(g) < MOST / 4 || only_check {
-                convolution.check(pass, None);
-                convolution.check(pass, Some(&mut columns));
+                convolution.check(pass, false);
+                convolution.check(pass, true);
             }
             if !only_check {
-                let [ours, theirs] = both(&mut convolution, pass, &mut columns);
+                let [ours, theirs] = both(&mut convolution, pass);
                 cases.push((*g, pass, flops(g) as f64 / ours / 1e9, theirs / ours));
             }
         }
@@ -64,7 +64,7 @@ fn run(shapes: &[Geometry], only_check: bool) {
         let (Some(least), Some(median)) = (cases.first(), cases.get(cases.len() / 2)) else { continue };
         println!(
             "\n{}, {} shapes: median {:.2} times as fast, least {:.2}",
-            pass.name(),
+            common::name(pass),
             cases.len(),
             median.3,
             least.3
@@ -72,20 +72,29 @@ fn run(shapes: &[Geometry], only_check: bool) {
         for (g, _, rate, ratio) in cases.iter().take(12) {
             let (pixels, kernel) = (g.size.0, g.kernel);
             println!(
-                "  {ratio:5.2} x  {rate:6.1} GFLOP/s  {} x {}, {pixels} px, {} filters {} x {}, stride {}, padding {}",
-                g.images, g.channels, g.filters, kernel.0, kernel.1, g.stride.0, g.padding.0
+                "  {ratio:5.2} x  {rate:6.1} GFLOP/s  {} x {}, {pixels} px, {} filters {} x {}, stride {}, padding {}, dilation {}, {} groups, by {}",
+                g.images,
+                g.channels,
+                g.filters,
+                kernel.0,
+                kernel.1,
+                g.stride.0,
+                g.padding.0,
+                g.dilation.0,
+                g.groups,
+                way(pass, g, Place::Plain)
             );
         }
     }
 }
 
 /// Median seconds of the kernels and of im2col with matrixmultiply.
-fn both(convolution: &mut Convolution, pass: Pass, columns: &mut [f32]) -> [f64; 2] {
+fn both(convolution: &mut Convolution, pass: Pass) -> [f64; 2] {
     // Short cases are repeated until the clock can tell them.
     let repeats = (20_000_000 / flops(&convolution.g)).clamp(1, 200);
     let timings = in_turn(ROUNDS, || {
         let ours = seconds(repeats, || convolution.run(pass));
-        [ours, seconds(repeats, || convolution.run_by_columns(pass, columns))]
+        [ours, seconds(repeats, || convolution.run_by_columns(pass))]
     });
     timings.map(|timing| timing.median)
 }
@@ -100,17 +109,39 @@ fn grid() -> Vec<Geometry> {
                         for (stride, padding) in [(1, 0), (1, kernel.0 / 2), (2, 0), (2, kernel.0 / 2)] {
                             let (size, stride, padding) =
                                 ((pixels, pixels), (stride, stride), (padding, padding));
-                            let mut g = Geometry { images, channels, size, filters, kernel, stride, padding };
-                            g.images =
-                                (MOST * images as u64 / flops(&g).max(1)).clamp(1, images as u64) as usize;
-                            all.push(g);
+                            let plain = Geometry {
+                                channels,
+                                size,
+                                filters,
+                                kernel,
+                                stride,
+                                padding,
+                                ..Geometry::default()
+                            };
+                            // As it is, with weights that stand apart, in two groups, and depthwise.
+                            let others = [
+                                plain,
+                                Geometry { dilation: (2, 2), ..plain },
+                                Geometry { groups: 2, ..plain },
+                                Geometry { groups: channels, ..plain },
+                            ];
+                            let fits = |g: &Geometry| {
+                                let cut =
+                                    g.channels.is_multiple_of(g.groups) && g.filters.is_multiple_of(g.groups);
+                                cut && g.positions() > 0
+                            };
+                            for mut g in others.into_iter().filter(fits) {
+                                g.images = (MOST / flops(&g).max(1)).clamp(1, images as u64) as usize;
+                                all.push(g);
+                            }
                         }
                     }
                 }
             }
         }
     }
-    all.sort_by_key(|g| (g.channels, g.filters, g.kernel, g.size, g.images, g.stride, g.padding));
+    let steps = |g: &Geometry| (g.stride, g.padding, g.dilation, g.groups);
+    all.sort_by_key(|g| (g.channels, g.filters, g.kernel, g.size, g.images, steps(g)));
     all.dedup();
     all
 }

@@ -20,18 +20,17 @@ fn peak(bench: &mut Bench) {
 fn convolutions(bench: &mut Bench) {
     for (name, g) in GEOMETRIES {
         let mut convolution = Convolution::new(g);
-        let mut columns = convolution.columns();
         for pass in PASSES {
             let amount = Operations(flops(&g));
-            let name = format!("conv2d {}/{name}", pass.name());
+            let name = format!("conv2d {}/{name}", common::name(pass));
             if bench.wants(&name) {
-                convolution.check(pass, None);
+                convolution.check(pass, false);
                 bench.case(&name, amount, || convolution.run(pass));
             }
             let name = format!("{name}, im2col and matrixmultiply");
             if bench.wants(&name) {
-                convolution.check(pass, Some(&mut columns));
-                bench.case(&name, amount, || convolution.run_by_columns(pass, &mut columns));
+                convolution.check(pass, true);
+                bench.case(&name, amount, || convolution.run_by_columns(pass));
             }
         }
     }

@@ -23,12 +23,12 @@ fn main() {
     for (name, g) in &GEOMETRIES[..CASES] {
         let mut convolution = Convolution::new(*g);
         for pass in PASSES {
-            convolution.check(pass, None);
+            convolution.check(pass, false);
             if !only_check {
                 let Timing { least, median, greatest } = share(&mut convolution, pass);
                 println!(
                     "{name:15} {:16} {:4.0} % ({:.0} to {:.0})",
-                    pass.name(),
+                    common::name(pass),
                     100.0 * median,
                     100.0 * least,
                     100.0 * greatest

@@ -21,6 +21,7 @@ fn uneven() -> Given {
         upstream: None,
         stride: Pair(3, 2),
         padding: Pair(1, 0),
+        dilation: Pair(1, 1),
         seed: 5,
     }
 }
@@ -97,12 +98,12 @@ fn every_step_in_the_json_is_the_lessons_and_every_difference_a_gradient() {
     assert_eq!(trace["loss"], problem.loss());
     let geometry = json!({
         "channels": 2, "size": [7, 8], "filters": 3, "kernel": [4, 3], "stride": [3, 2], "padding": [1, 0],
-        "output": [h_out, w_out],
+        "dilation": [1, 1], "output": [h_out, w_out],
     });
     assert_eq!(trace["geometry"], geometry);
     let keys: Vec<_> = trace.as_object().unwrap().keys().cloned().collect();
     assert_eq!(keys, ["differences", "gathered", "geometry", "loss", "problem", "steps"]);
-    assert_eq!(trace["problem"].as_object().unwrap().len(), 6);
+    assert_eq!(trace["problem"].as_object().unwrap().len(), 7);
     assert_eq!(trace["steps"].as_object().unwrap().len(), 10);
 }
 
@@ -154,12 +155,37 @@ fn a_drawing_fits_the_terminal_and_marks_padding_and_pixels_that_no_window_sees(
         "trace --channels 9 --filters 4",
         "trace --input 1,2.25,-.3/999.999,1e-9,6 --kernel 0.1,0.7/1,-2",
         "trace --input 1x24 --kernel 1x24 --padding 0x11",
+        "trace --input 7x9 --kernel 3x2 --dilation 2x3 --stride 1x2 --padding 1x0",
     ] {
         for drawn in said(line).lines() {
             assert!(drawn.chars().count() <= 100, "{line}: {drawn}");
             assert_eq!(drawn, drawn.trim_end(), "{line}");
         }
     }
+}
+
+#[test]
+fn weights_that_stand_apart_are_said_and_meet_what_they_should() {
+    // y[0,0] = x[0,0] + 10 x[0,2] + 100 x[3,0] + 1000 x[3,2].
+    let own =
+        "trace --input 1,2,3,4/5,6,7,8/1,1,2,2/3,4,5,6 --kernel 1,10/100,1000 --dilation 3x2 --bias 0 --upstream 1,2/";
+    let trace = traced(own);
+    assert_eq!(trace["steps"]["output"], json!([[[5331.0, 6442.0]]]));
+    assert_eq!(trace["steps"]["grad_weight"], json!([[[[5.0, 11.0], [11.0, 17.0]]]]));
+    assert_eq!(trace["differences"]["grad_input"], trace["steps"]["grad_input"]);
+    assert_eq!(trace["gathered"], trace["steps"]["grad_input"]);
+    let drawn = said(own);
+    for part in ["dilation 3 x 2", "around it: d (K - 1) (3 and 2)", "dilated[o, r + 3u, q + 2v]"] {
+        assert!(drawn.contains(part), "{part}: {drawn}");
+    }
+    let cell = said(&format!("{own} --cell dx 0 3 2"));
+    assert!(
+        cell.contains("where i + 3u = r and j + 2v = q") && cell.contains("j + 2v = 2 for (j,v) = (0,1)"),
+        "{cell}"
+    );
+    let path = tempfile::tempdir().unwrap();
+    fs::write(path.path().join("own.json"), said(&format!("{own} --json"))).unwrap();
+    assert_eq!(succeed(path.path(), &["trace", "--problem", "own.json"]), drawn);
 }
 
 #[test]
@@ -342,6 +368,7 @@ fn rounding_is_no_mistake() {
         kernel: (3, 2),
         stride: (1, 1),
         padding: (1, 1),
+        ..Geometry::default()
     };
     let mut problem = Problem::numbered(geometry, 1);
     for values in [&mut problem.input, &mut problem.weight, &mut problem.grad_output] {
@@ -369,6 +396,11 @@ fn wrong_usage_is_refused_in_a_sentence() {
         ("--filters 2 --kernel 1,2/", "--kernel: 1 rows do not divide into 2 planes"),
         ("--channels 0", "0 is not in 1..=1000"),
         ("--stride 0", "--stride: 0 x 0, expected at least 1 x 1"),
+        ("--dilation 1x0", "--dilation: 1 x 0, expected at least 1 x 1"),
+        (
+            "--dilation 2",
+            "--kernel: a kernel of 3 x 3 with dilation 2 x 2 does not fit an image of 4 x 4 (padding included)",
+        ),
         ("--stride 1x", "expected a number up to 4000 or two such as 2x1"),
         ("--padding 4001", "expected a number up to 4000 or two such as 2x1"),
         ("--bias 1,2", "--bias: 2 numbers, expected 1, one a filter"),

@@ -1,13 +1,11 @@
 //! The shapes that are timed, numbers to fill them with, the comparison with the naive twins, and the clock.
 #![allow(dead_code, reason = "each bench uses its part")]
 
-use matrixmultiply::sgemm;
 use rand::RngExt;
 use std::hint::black_box;
-use std::ops::Range;
 use std::time::{Duration, Instant};
 use twinglyph_engine::random::rng;
-use twinglyph_kernels::{Geometry, Gradients, conv2d_backward, conv2d_forward, reference};
+use twinglyph_kernels::{Geometry, Gradients, conv2d_backward, conv2d_forward, im2col, reference};
 
 /// A square convolution: images, (C_in, pixels), (C_out, K), stride, padding.
 const fn square(
@@ -26,6 +24,8 @@ const fn square(
         kernel,
         stride: (stride, stride),
         padding: (padding, padding),
+        dilation: (1, 1),
+        groups: 1,
     }
 }
 
@@ -190,23 +190,16 @@ pub struct Convolution {
     pub dw: Vec<f32>,
 }
 
-/// What is timed of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pass {
-    Forward,
-    WeightGradient,
-    InputGradient,
-}
+pub use twinglyph_kernels::route::Pass;
 
+/// What is timed of a convolution.
 pub const PASSES: [Pass; 3] = [Pass::Forward, Pass::WeightGradient, Pass::InputGradient];
 
-impl Pass {
-    pub fn name(self) -> &'static str {
-        match self {
-            Pass::Forward => "forward",
-            Pass::WeightGradient => "weight gradient",
-            Pass::InputGradient => "input gradient",
-        }
+pub fn name(pass: Pass) -> &'static str {
+    match pass {
+        Pass::Forward => "forward",
+        Pass::WeightGradient => "weight gradient",
+        Pass::InputGradient => "input gradient",
     }
 }
 
@@ -230,35 +223,14 @@ impl Convolution {
     }
 
     /// The same by the textbook: columns = im2col(image), then a product of matrices.
-    pub fn run_by_columns(&mut self, pass: Pass, columns: &mut [f32]) {
+    pub fn run_by_columns(&mut self, pass: Pass) {
         let Convolution { g, x, weight, y, dy, dx, dw } = self;
-        let (image, positions) = (g.input_len() / g.images, g.output_len() / g.images / g.filters);
-        let (filters, depth) = (g.filters, g.depth());
-        for n in 0..g.images {
-            let rows = n * filters * positions..(n + 1) * filters * positions;
-            match pass {
-                Pass::Forward => {
-                    im2col(g, &x[n * image..][..image], columns);
-                    let sides = [(&weight[..], depth, 1), (columns, positions, 1)];
-                    product((filters, depth, positions), sides, 0.0, &mut y[rows]);
-                }
-                Pass::WeightGradient => {
-                    im2col(g, &x[n * image..][..image], columns);
-                    let sides = [(&dy[rows], positions, 1), (columns, 1, positions)];
-                    product((filters, positions, depth), sides, 1.0, dw);
-                }
-                Pass::InputGradient => {
-                    let sides = [(&weight[..], 1, depth), (&dy[rows], positions, 1)];
-                    product((depth, filters, positions), sides, 0.0, columns);
-                    col2im(g, columns, &mut dx[n * image..][..image]);
-                }
-            }
-        }
-    }
-
-    /// Room for the columns of an image.
-    pub fn columns(&self) -> Vec<f32> {
-        vec![0.0; self.g.depth() * self.g.output_len() / self.g.images / self.g.filters]
+        let (input, weight_grad) = match pass {
+            Pass::Forward => return im2col::forward(g, x, weight, None, y),
+            Pass::WeightGradient => (None, Some(&mut dw[..])),
+            Pass::InputGradient => (Some(&mut dx[..]), None),
+        };
+        im2col::backward(g, x, weight, dy, Gradients { input, weight: weight_grad, bias: None });
     }
 
     /// What a pass leaves.
@@ -277,16 +249,17 @@ impl Convolution {
         match pass {
             Pass::Forward => times * self.g.depth(),
             Pass::WeightGradient => self.g.output_len() / self.g.filters,
-            Pass::InputGradient => times * self.g.filters * self.g.kernel.0 * self.g.kernel.1,
+            Pass::InputGradient => times * self.g.filters / self.g.groups * self.g.kernel.0 * self.g.kernel.1,
         }
     }
 
-    /// Runs a pass, by columns where there is room for them, and compares the result with the naive twin's.
-    pub fn check(&mut self, pass: Pass, columns: Option<&mut [f32]>) {
+    /// Runs a pass, by columns or not, and compares the result with the naive twin's.
+    pub fn check(&mut self, pass: Pass, by_columns: bool) {
         [&mut self.dx, &mut self.dw].into_iter().for_each(|grad| grad.fill(0.0));
-        match columns {
-            None => self.run(pass),
-            Some(columns) => self.run_by_columns(pass, columns),
+        if by_columns {
+            self.run_by_columns(pass)
+        } else {
+            self.run(pass)
         }
         let Convolution { g, x, weight, dy, .. } = &*self;
         let mut twin = vec![0.0; self.result(pass).len()];
@@ -295,69 +268,6 @@ impl Convolution {
             Pass::WeightGradient => reference::conv2d_backward_weight(g, x, dy, &mut twin),
             Pass::InputGradient => reference::conv2d_backward_input(g, weight, dy, &mut twin),
         }
-        assert_close(self.result(pass), &twin, self.terms(pass), &format!("{} of {g:?}", pass.name()));
-    }
-}
-
-/// A matrix: numbers, from row to row, from column to column.
-type Matrix<'a> = (&'a [f32], usize, usize);
-
-/// C (m x n, row-major) = A (m x k) B (k x n) + beta C.
-fn product((m, k, n): (usize, usize, usize), [a, b]: [Matrix<'_>; 2], beta: f32, c: &mut [f32]) {
-    let fits = |(values, row, column): Matrix<'_>, rows: usize, columns: usize| {
-        values.len() > (rows - 1) * row + (columns - 1) * column
-    };
-    assert!(fits(a, m, k) && fits(b, k, n) && c.len() == m * n);
-    let step = |steps: usize| steps as isize;
-    // SAFETY: the assertion above.
-    unsafe {
-        let (a, b, (c, row)) = (
-            (a.0.as_ptr(), step(a.1), step(a.2)),
-            (b.0.as_ptr(), step(b.1), step(b.2)),
-            (c.as_mut_ptr(), step(n)),
-        );
-        sgemm(m, k, n, 1.0, a.0, a.1, a.2, b.0, b.1, b.2, beta, c, row, 1);
-    }
-}
-
-/// Where row k of columns meets the image in output row i: from which pixel on, and in which output columns; None
-/// where it meets the padding alone.
-fn meets(g: &Geometry, k: usize, i: usize) -> Option<(usize, Range<usize>)> {
-    let (k_h, k_w) = g.kernel;
-    let (c, u, v) = (k / (k_h * k_w), k / k_w % k_h, k % k_w);
-    let r = (i * g.stride.0 + u).checked_sub(g.padding.0).filter(|&r| r < g.size.0)?;
-    let (step, (_, w_out)) = (g.stride.1, g.output_size());
-    let first = g.padding.1.saturating_sub(v).div_ceil(step);
-    let end = (g.size.1 + g.padding.1).saturating_sub(v).div_ceil(step).min(w_out);
-    (first < end).then(|| ((c * g.size.0 + r) * g.size.1 + first * step + v - g.padding.1, first..end))
-}
-
-/// columns (C K_h K_w, H_out W_out) of an image, a row of the output at a time.
-fn im2col(g: &Geometry, image: &[f32], columns: &mut [f32]) {
-    let (h_out, w_out) = g.output_size();
-    for (at, row) in columns.chunks_exact_mut(w_out).enumerate() {
-        let (start, range) = meets(g, at / h_out, at % h_out).unwrap_or_default();
-        row[..range.start].fill(0.0);
-        row[range.end..].fill(0.0);
-        let row = &mut row[range];
-        if g.stride.1 == 1 {
-            row.copy_from_slice(&image[start..][..row.len()]);
-        } else {
-            row.iter_mut().zip(image[start..].iter().step_by(g.stride.1)).for_each(|(to, x)| *to = *x);
-        }
-    }
-}
-
-/// Adds columns to where they came from.
-fn col2im(g: &Geometry, columns: &[f32], image: &mut [f32]) {
-    let (h_out, w_out) = g.output_size();
-    for (at, row) in columns.chunks_exact(w_out).enumerate() {
-        let (start, range) = meets(g, at / h_out, at % h_out).unwrap_or_default();
-        let row = &row[range];
-        if g.stride.1 == 1 {
-            row.iter().zip(&mut image[start..]).for_each(|(add, to)| *to += add);
-        } else {
-            row.iter().zip(image[start..].iter_mut().step_by(g.stride.1)).for_each(|(add, to)| *to += add);
-        }
+        assert_close(self.result(pass), &twin, self.terms(pass), &format!("{} of {g:?}", name(pass)));
     }
 }

@@ -82,10 +82,23 @@ pub trait Constants: Sized {
 
     /// A whole number from 0 to 255 as a byte.
     fn small_whole(self) -> u8;
+
+    /// C = A B + beta C by matrixmultiply: (rows of A, columns of A, columns of B), and each matrix by its first number, the step
+    /// from row to row and that from column to column.
+    ///
+    /// # Safety
+    /// All numbers of the three can be read, those of C written, and C shares none with the others.
+    unsafe fn gemm(
+        size: (usize, usize, usize),
+        a: (*const Self, isize, isize),
+        b: (*const Self, isize, isize),
+        beta: Self,
+        c: (*mut Self, isize, isize),
+    );
 }
 
 macro_rules! element {
-    ($t:ident, $terms:expr, $high:expr, $low:expr, $rounder:expr, $tanh_one:expr, $exp_max:expr) => {
+    ($t:ident, $gemm:path, $terms:expr, $high:expr, $low:expr, $rounder:expr, $tanh_one:expr, $exp_max:expr) => {
         impl Constants for $t {
             const EXP_TERMS: usize = $terms;
             const LN_2_HIGH: $t = $high;
@@ -98,6 +111,17 @@ macro_rules! element {
             fn small_whole(self) -> u8 {
                 // Adding this much leaves the whole number in the lowest bits.
                 (self + $rounder).to_bits() as u8
+            }
+
+            unsafe fn gemm(
+                (m, k, n): (usize, usize, usize),
+                a: (*const $t, isize, isize),
+                b: (*const $t, isize, isize),
+                beta: $t,
+                c: (*mut $t, isize, isize),
+            ) {
+                // SAFETY: the caller's promise.
+                unsafe { $gemm(m, k, n, 1.0, a.0, a.1, a.2, b.0, b.1, b.2, beta, c.0, c.1, c.2) };
             }
         }
 
@@ -148,9 +172,10 @@ macro_rules! element {
 
 // ln 2 = 0.693359375 - 2.12194440e-4 in f32, 0.6931471803691238 + 1.9082149292705877e-10 in f64
 // (the split that fdlibm and Cephes use).
-element!(f32, 7, 355.0 / 512.0, -2.121_944_4e-4, 12_582_912.0, 9.2, 87.0);
+element!(f32, matrixmultiply::sgemm, 7, 355.0 / 512.0, -2.121_944_4e-4, 12_582_912.0, 9.2, 87.0);
 element!(
     f64,
+    matrixmultiply::dgemm,
     13,
     f64::from_bits(0x3FE6_2E42_FEE0_0000),
     f64::from_bits(0x3DEA_39EF_3579_3C76),

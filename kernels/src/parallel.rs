@@ -7,11 +7,18 @@ use std::slice::Chunks;
 
 /// Calls `task(i)` for each i below `count`; where there are many, a thread takes several at a time.
 pub(crate) fn each(count: usize, task: &(dyn Fn(usize) + Sync)) {
+    if count == 1 {
+        // Not worth asking another thread.
+        return task(0);
+    }
     (0..count).into_par_iter().for_each(task);
 }
 
 /// The same for tasks that take long, one by one: a thread that is late leaves the rest to the others.
 pub(crate) fn each_by_itself(count: usize, task: &(dyn Fn(usize) + Sync)) {
+    if count == 1 {
+        return task(0);
+    }
     (0..count).into_par_iter().with_max_len(1).for_each(task);
 }
 

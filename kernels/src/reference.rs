@@ -3,11 +3,11 @@
 
 use crate::{BatchNorm, Dense, Dropout, Element, Geometry, MatMul, Pool2d};
 
-/// Where x[c, i s_h + u - p_h, j s_w + v - p_w] stands in an image; `None` in the padding.
+/// Where x[c, i s_h + u d_h - p_h, j s_w + v d_w - p_w] stands in an image; `None` in the padding.
 #[inline]
 fn pixel(g: &Geometry, c: usize, (i, j): (usize, usize), (u, v): (usize, usize)) -> Option<usize> {
-    let r = (i * g.stride.0 + u).checked_sub(g.padding.0).filter(|&r| r < g.size.0)?;
-    let q = (j * g.stride.1 + v).checked_sub(g.padding.1).filter(|&q| q < g.size.1)?;
+    let r = (i * g.stride.0 + u * g.dilation.0).checked_sub(g.padding.0).filter(|&r| r < g.size.0)?;
+    let q = (j * g.stride.1 + v * g.dilation.1).checked_sub(g.padding.1).filter(|&q| q < g.size.1)?;
     Some((c * g.size.0 + r) * g.size.1 + q)
 }
 
@@ -15,16 +15,18 @@ fn pixel(g: &Geometry, c: usize, (i, j): (usize, usize), (u, v): (usize, usize))
 pub fn each_product(g: &Geometry, mut f: impl FnMut(usize, usize, usize)) {
     let (h_out, w_out) = g.output_size();
     let image = g.channels * g.size.0 * g.size.1;
+    let channels = g.channels / g.groups;
     for n in 0..g.images {
         for o in 0..g.filters {
+            let group = o / (g.filters / g.groups);
             for i in 0..h_out {
                 for j in 0..w_out {
-                    for c in 0..g.channels {
+                    for c in 0..channels {
                         for u in 0..g.kernel.0 {
                             for v in 0..g.kernel.1 {
-                                if let Some(at) = pixel(g, c, (i, j), (u, v)) {
+                                if let Some(at) = pixel(g, group * channels + c, (i, j), (u, v)) {
                                     let y = ((n * g.filters + o) * h_out + i) * w_out + j;
-                                    let w = ((o * g.channels + c) * g.kernel.0 + u) * g.kernel.1 + v;
+                                    let w = ((o * channels + c) * g.kernel.0 + u) * g.kernel.1 + v;
                                     f(y, w, n * image + at);
                                 }
                             }
@@ -123,20 +125,25 @@ pub fn pad<E: Element>(g: &Geometry, image: &[E]) -> Vec<E> {
     padded
 }
 
-/// The rows and columns of [`dilate`]'s result: those of the padded image and K - 1 more.
+/// d (K - 1): how many rows and columns further the kernel reaches than its first weight.
+pub fn reach(g: &Geometry) -> (usize, usize) {
+    ((g.kernel.0 - 1) * g.dilation.0, (g.kernel.1 - 1) * g.dilation.1)
+}
+
+/// The rows and columns of [`dilate`]'s result: those of the padded image and d (K - 1) more.
 pub fn dilated_size(g: &Geometry) -> (usize, usize) {
-    let (rows, width) = padded_size(g);
-    (rows + g.kernel.0 - 1, width + g.kernel.1 - 1)
+    let ((rows, width), (down, across)) = (padded_size(g), reach(g));
+    (rows + down, width + across)
 }
 
 /// dy (C_out, H_out, W_out) of one image, prepared to be gathered from: stride - 1 zeros between its rows and columns,
-/// K - 1 zeros around it, and at the bottom and the right as many more as the stride left over.
+/// d (K - 1) zeros around it, and at the bottom and the right as many more as the stride left over.
 pub fn dilate<E: Element>(g: &Geometry, dy: &[E]) -> Vec<E> {
     let ((h_out, w_out), (rows, width)) = (g.output_size(), dilated_size(g));
-    let mut dilated = vec![E::ZERO; g.filters * rows * width];
+    let (mut dilated, (down, across)) = (vec![E::ZERO; g.filters * rows * width], reach(g));
     for (k, dy) in dy.iter().enumerate() {
         let (o, i, j) = (k / (h_out * w_out), k / w_out % h_out, k % w_out);
-        let (r, q) = (i * g.stride.0 + g.kernel.0 - 1, j * g.stride.1 + g.kernel.1 - 1);
+        let (r, q) = (i * g.stride.0 + down, j * g.stride.1 + across);
         dilated[(o * rows + r) * width + q] = *dy;
     }
     dilated

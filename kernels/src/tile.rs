@@ -28,6 +28,12 @@ use crate::simd::{Kernel, Level, MAX_LANES, Simd};
 mod dots;
 pub use dots::{Dots, Pieces};
 
+/// Whether `count` rows of `len` numbers, `step` from one to the next, lie within `room` numbers.
+pub(crate) fn fits(count: usize, step: usize, len: usize, room: usize) -> bool {
+    let last = count.checked_sub(1).map_or(Some(0), |steps| steps.checked_mul(step));
+    last.and_then(|last| last.checked_add(len)).is_some_and(|end| end <= room)
+}
+
 /// Rows of `len` elements each; row k is `base[offsets[k]..offsets[k] + len]`.
 #[derive(Clone, Copy)]
 pub struct Rows<'a, E> {
@@ -48,7 +54,7 @@ impl<'a, E: Element> Rows<'a, E> {
 
     /// The part `start..start + len` of every row.
     pub fn window(self, start: usize, len: usize) -> Rows<'a, E> {
-        assert!(start + len <= self.len, "a window beyond the rows");
+        assert!(start <= self.len && len <= self.len - start, "a window beyond the rows");
         Rows { start: self.start + start, len, ..self }
     }
 
@@ -203,7 +209,7 @@ impl<E: Element> Multiply<'_, E> {
         let (depth, len) = (self.rows.count(), self.rows.len);
         let height = self.packed.len().checked_div(depth).unwrap_or(0);
         assert!(height * depth == self.packed.len() && (1..=8).contains(&height), "a block of {height} rows");
-        assert!((height - 1) * self.stride + len <= self.out.len(), "C is too small");
+        assert!(fits(height, self.stride, len, self.out.len()), "C is too small");
         if let Init::Bias(bias) = self.init {
             assert!(bias.len() >= height, "a bias is missing");
         }
@@ -404,8 +410,9 @@ impl<E: Element> Kernel<E> for Product<'_, E> {
         assert!(m > 0 && k > 0 && n > 0 && n.is_multiple_of(PANEL));
         const { assert!(MAX_LANES.is_multiple_of(S::LANES) && PANEL.is_multiple_of(2 * MAX_LANES)) };
         let ((a, row, step), b, (c, c_stride)) = (self.left, self.right, self.out);
-        assert!((m - 1) * row + (k - 1) * step < a.len() && k * n <= b.len());
-        assert!((m - 1) * c_stride + n <= c.len());
+        let width = fits(k, step, 1, a.len()).then(|| (k - 1) * step + 1);
+        assert!(width.is_some_and(|width| fits(m, row, width, a.len())) && fits(k, n, n, b.len()));
+        assert!(fits(m, c_stride, n, c.len()));
         let init = if self.add { Init::Add } else { Init::Zero };
         // A tile's columns of B stay in the first-level cache while the rows of A go by.
         let (height, width) = match S::REGISTERS {

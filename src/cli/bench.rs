@@ -8,10 +8,13 @@ use twinglyph::run::config::load_recipe;
 use twinglyph::run::environment::peak_rss_mib;
 use twinglyph::train::rehearsal;
 use twinglyph::{Error, Result};
-use twinglyph_engine::nn::Model;
+use twinglyph_engine::nn::{Architecture, Model};
 use twinglyph_engine::tape::expect_room;
+use twinglyph_kernels::{im2col, route::Way};
 
 /// Time a training step, or encoding alone, on random images.
+///
+/// With TWINGLYPH_CONV=im2col in the environment all convolutions go by the textbook: what is won by the others is seen.
 ///
 /// Example: twinglyph bench --recipe figure5-contrastive --threads 2
 #[derive(clap::Args)]
@@ -38,9 +41,71 @@ pub(super) struct Arguments {
     /// Show where the time goes: each op, forward and backward, against what this machine can do.
     #[arg(long)]
     profile: bool,
+    /// Print which way each convolution of the recipe goes, and why; nothing is timed.
+    #[arg(long, conflicts_with_all = ["infer", "profile", "steps"])]
+    ways: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// A line of `--ways`.
+#[derive(Serialize)]
+struct Ways {
+    /// As the recipe names it.
+    layer: String,
+    /// The images that it is of, (N, C, H, W).
+    images: [usize; 4],
+    y: String,
+    dw: String,
+    /// Empty where nobody asks for it.
+    dx: String,
+}
+
+fn print_ways(architecture: &Architecture, images: usize, json: bool) -> Result<()> {
+    let mut reasons: Vec<(String, String)> = Vec::new();
+    let mut lines = Vec::new();
+    for convolution in architecture.convolutions(images)? {
+        let (g, i) = (convolution.geometry, convolution.layer);
+        let mut named = |way: Way| {
+            if im2col::is_asked_for() {
+                return "im2col".to_string();
+            }
+            let reason = (way.to_string(), way.why());
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+            way.to_string()
+        };
+        let [y, dw, dx] = convolution.ways();
+        // Nobody wants the gradient of an image.
+        let dx = if i == 0 { String::new() } else { named(dx) };
+        let (y, dw) = (named(y), named(dw));
+        let ((h, w), channels) = match convolution.name {
+            "conv2d" => (g.size, g.channels),
+            _ => (g.output_size(), g.filters),
+        };
+        lines.push(Ways {
+            layer: format!("encoder[{i}] {}", convolution.name),
+            images: [g.images, channels, h, w],
+            y,
+            dw,
+            dx,
+        });
+    }
+    if json {
+        return print_json(&lines);
+    }
+    let mut text = format!("{:27} {:18} {:25} {:25} dx\n", "layer", "images", "y", "dw");
+    for Ways { layer, images: [n, c, h, w], y, dw, dx } in lines {
+        let images = format!("{n} x {c} x {h} x {w}");
+        let dx = if dx.is_empty() { "(not wanted)" } else { &dx };
+        text += &format!("{layer:27} {images:18} {y:25} {dw:25} {dx}\n");
+    }
+    for (way, why) in reasons {
+        text += &format!("\n{way}: {why}");
+    }
+    print(format_args!("{}", text.trim_end()))
 }
 
 /// What `--json` prints.
@@ -67,6 +132,9 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
     let architecture = recipe.architecture();
     let pairs = arguments.pairs as usize;
     let images = rehearsal::images(architecture.objective.form(), pairs);
+    if arguments.ways {
+        return print_ways(&architecture, images, arguments.json);
+    }
     // Once to copy from, once on the tape.
     let numbers = architecture.input.iter().product::<usize>().saturating_mul(2 * images);
     expect_room::<f32>(numbers)?;

@@ -103,7 +103,9 @@ pub fn main() -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    let done = twinglyph_kernels::simd::Level::try_current().map_err(Error::Usage).and_then(|_| {
+    let known =
+        twinglyph_kernels::simd::Level::try_current().and(twinglyph_kernels::im2col::try_is_asked_for());
+    let done = known.map_err(Error::Usage).and_then(|_| {
         output::use_threads(cli.command.threads())?;
         // On a thread of the pool: from outside, every parallel loop would wake one and wait for it.
         rayon::scope(|_| cli.command.run())

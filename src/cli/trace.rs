@@ -10,7 +10,7 @@ use twinglyph_lesson::trace::{COMPUTED, CellSum, Given, Matrix, Pair, Rows, Trac
 /// Show a convolution forward and back, step by step, with numbers of your own.
 ///
 /// Sizes are written 5x4 or 5 4, rows of numbers 1,2,3/4,5,6 or "1 2 3; 4 5 6", the planes of several channels and filters one below the
-/// other; what is not given is filled with small integers. For one image.
+/// other; what is not given is filled with small integers. For one image; of a convolution with groups each group is one of its own.
 ///
 /// Example: twinglyph trace --input 1,2,3,4/5,6,7,8/9,1,2,3 --kernel 1,-1/0,2 --stride 1x2 --padding 1x0
 #[derive(clap::Args)]
@@ -34,6 +34,9 @@ pub(super) struct Arguments {
     /// Zeros around the image, above and below, left and right.
     #[arg(long, value_name = "N|NxN", default_value = "0")]
     padding: Pair,
+    /// How many pixels apart those stand that neighbouring weights meet, down and across.
+    #[arg(long, value_name = "N|NxN", default_value = "1")]
+    dilation: Pair,
     /// Channels of the image.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     channels: u16,
@@ -45,7 +48,7 @@ pub(super) struct Arguments {
     seed: u64,
     /// Take everything from the JSON of an earlier trace, or from the part of it below its key `problem`.
     #[arg(long, value_name = "FILE.json", conflicts_with_all = [
-        "input", "kernel", "bias", "upstream", "stride", "padding", "channels", "filters",
+        "input", "kernel", "bias", "upstream", "stride", "padding", "dilation", "channels", "filters",
     ])]
     problem: Option<PathBuf>,
     /// Show one number alone, as the sum that it is: dx 1 2, dw 0 0 2 1, db 0, y 1 1.
@@ -69,8 +72,9 @@ pub(super) fn join_sizes(arguments: impl Iterator<Item = OsString>) -> Vec<OsStr
     }
     let mut k = 2;
     while k < joined.len() {
-        let takes_two =
-            ["--input", "--kernel", "--stride", "--padding"].iter().any(|flag| joined[k] == *flag);
+        let takes_two = ["--input", "--kernel", "--stride", "--padding", "--dilation"]
+            .iter()
+            .any(|flag| joined[k] == *flag);
         if takes_two && joined.len() > k + 2 && size(&joined[k + 1]) && size(&joined[k + 2]) {
             let second = joined.remove(k + 2);
             joined[k + 1].push("x");
@@ -98,6 +102,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
             upstream: arguments.upstream,
             stride: arguments.stride,
             padding: arguments.padding,
+            dilation: arguments.dilation,
             seed: arguments.seed,
         },
     };

@@ -11,12 +11,12 @@ use twinglyph::data::Dataset;
 use twinglyph::data::split::Split;
 use twinglyph::recipes::{Recipe, Schedule};
 use twinglyph::run::directory::RunDirectory;
+use twinglyph::run::environment::kernels;
 use twinglyph::run::report::REPORT;
 use twinglyph::run::session::{Begun, Ended, GoOn, Session};
 use twinglyph::run::trained::{initial_model, load_data};
 use twinglyph::{Error, Result};
 use twinglyph_engine::nn::Summary;
-use twinglyph_kernels::simd::Level;
 
 /// Train a model; without arguments, on synthetic alphabets in under two minutes.
 ///
@@ -137,7 +137,7 @@ fn on(recipe: &Recipe, set: &Dataset, split: &Split) -> String {
         if recipe.data.is_empty() { "synthetic" } else { "given" },
         split.held_out.len(),
         rayon::current_num_threads(),
-        Level::current(),
+        kernels(),
     )
 }
 

@@ -134,12 +134,21 @@ impl Recipe {
         let small = |pair: Pair| pair.0 <= LARGEST && pair.1 <= LARGEST;
         for (i, layer) in self.encoder.iter().enumerate() {
             let fits = match *layer {
-                Layer::Conv2d { filters, kernel, stride, padding } => {
-                    filters <= LARGEST
-                        && small(kernel)
-                        && small(stride)
-                        && padding.0 <= 1024
-                        && padding.1 <= 1024
+                Layer::Conv2d { filters, kernel, stride, padding, dilation, groups } => {
+                    let all = [kernel, stride, padding, dilation, Pair(groups, groups)];
+                    filters <= LARGEST && all.into_iter().all(small) && padding.0.max(padding.1) <= 1024
+                }
+                Layer::ConvTranspose2d {
+                    filters,
+                    kernel,
+                    stride,
+                    padding,
+                    output_padding,
+                    dilation,
+                    groups,
+                } => {
+                    let all = [kernel, stride, padding, output_padding, dilation, Pair(groups, groups)];
+                    filters <= LARGEST && all.into_iter().all(small) && padding.0.max(padding.1) <= 1024
                 }
                 Layer::MaxPool2d { window, stride } | Layer::AvgPool2d { window, stride } => {
                     small(window) && small(stride.unwrap_or(window))

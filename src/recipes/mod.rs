@@ -114,8 +114,7 @@ pub struct Synthetic {
 
 impl Default for Recipe {
     fn default() -> Recipe {
-        let conv =
-            |filters| Layer::Conv2d { filters, kernel: Pair(3, 3), stride: Pair(1, 1), padding: Pair(0, 0) };
+        let conv = |filters| Layer::conv2d(filters, 3, 0);
         let pool = || Layer::MaxPool2d { window: Pair(2, 2), stride: None };
         let settings = Settings::default();
         Recipe {

@@ -3,7 +3,7 @@
 use crate::data::Dataset;
 use crate::data::split::Split;
 use serde::{Deserialize, Serialize};
-use twinglyph_kernels::simd::Level;
+use twinglyph_kernels::{im2col, simd::Level};
 
 /// `environment.json`: nothing of it changes what a run comes to, but the data. What a file does not say is empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ impl Environment {
         let [training_alphabets, held_out_alphabets] = split.names(set);
         Environment {
             version: env!("CARGO_PKG_VERSION").into(),
-            simd: Level::current().to_string(),
+            simd: kernels(),
             threads: rayon::current_num_threads(),
             os: std::env::consts::OS.into(),
             arch: std::env::consts::ARCH.into(),
@@ -71,6 +71,11 @@ impl Environment {
         text.push('\n');
         text
     }
+}
+
+/// The SIMD level of the kernels, and whether convolution goes by the textbook.
+pub fn kernels() -> String {
+    format!("{}{}", Level::current(), if im2col::is_asked_for() { ", convolution by im2col" } else { "" })
 }
 
 /// The most memory that the process has held, in MiB; `None` where the system does not tell it in a file.

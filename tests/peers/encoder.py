@@ -48,9 +48,10 @@ def head():
 
 def one_layer(spec, shape):
     match spec["layer"]:
-        case "conv2d":
-            stride, padding = pair(spec.get("stride", 1)), pair(spec.get("padding", 0))
-            return nn.Conv2d(shape[1], spec["filters"], pair(spec["kernel"]), stride, padding)
+        case "conv2d" | "conv_transpose2d" as name:
+            pairs = {key: pair(spec[key]) for key in ["stride", "padding", "output_padding", "dilation"] if key in spec}
+            kind = nn.Conv2d if name == "conv2d" else nn.ConvTranspose2d
+            return kind(shape[1], spec["filters"], pair(spec["kernel"]), groups=spec.get("groups", 1), **pairs)
         case "relu":
             return nn.ReLU()
         case "tanh":

@@ -50,8 +50,12 @@ def case(op, function, *inputs, **settings):
     return {"op": op, "settings": settings, "inputs": given, "output": kept(y), "gradients": grads}
 
 
-def conv2d(x, w, b=None, *, stride, padding):
-    return F.conv2d(x, w, b, tuple(stride), tuple(padding))
+def conv2d(x, w, b=None, *, stride, padding, dilation=(1, 1), groups=1):
+    return F.conv2d(x, w, b, tuple(stride), tuple(padding), tuple(dilation), groups)
+
+
+def conv_transpose2d(x, w, b=None, *, stride, padding, output_padding, dilation, groups):
+    return F.conv_transpose2d(x, w, b, stride, padding, output_padding, groups, dilation)
 
 
 def conv_stack(x, *params, tails, padding, flatten):
@@ -178,6 +182,23 @@ def ops():
     ]:
         inputs = [images, (4, 3, *kernel)] + [(4,)] * bias
         yield case("conv2d", conv2d, *inputs, stride=stride, padding=padding)
+    for x, weight, stride, padding, dilation, groups in [
+        (images, (4, 3, 3, 3), (1, 1), (2, 1), (2, 3), 1),
+        (images, (4, 3, 2, 3), (2, 1), (1, 1), (2, 2), 1),
+        ((2, 4, 9, 8), (6, 2, 3, 3), (1, 1), (1, 1), (1, 1), 2),
+        ((2, 5, 9, 8), (10, 1, 3, 3), (2, 1), (1, 0), (1, 2), 5),
+    ]:
+        settings = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
+        yield case("conv2d", conv2d, x, weight, (weight[0],), **settings)
+    for x, weight, stride, padding, output_padding, dilation, groups in [
+        ((2, 3, 5, 4), (3, 4, 3, 3), (1, 1), (0, 0), (0, 0), (1, 1), 1),
+        ((2, 3, 5, 4), (3, 4, 3, 2), (2, 3), (1, 0), (1, 2), (1, 1), 1),
+        ((2, 3, 5, 4), (3, 2, 2, 3), (1, 2), (1, 2), (0, 1), (2, 1), 1),
+        ((2, 6, 4, 4), (6, 2, 3, 3), (2, 2), (1, 1), (1, 0), (1, 2), 3),
+        ((2, 33, 6, 6), (33, 34, 3, 3), (1, 1), (1, 1), (0, 0), (1, 1), 1),
+    ]:
+        settings = dict(stride=stride, padding=padding, output_padding=output_padding, dilation=dilation, groups=groups)
+        yield case("conv_transpose2d", conv_transpose2d, x, weight, (weight[1] * groups,), **settings)
     # Wide enough for the way that deep layers take.
     yield case("conv2d", conv2d, (2, 40, 8, 8), (36, 40, 3, 3), (36,), stride=(1, 1), padding=(1, 1))
     for tails, padding in [(["max"], (1, 1)), (["max", "max"], (1, 1)), (["average", "average"], (1, 1)), (["max"], (0, 2))]:

@@ -89,7 +89,7 @@ fn case(label: String, op: impl Op<f64> + 'static, inputs: Vec<Tensor<f64>>, lin
 type Build = fn(&mut Choices<'_>) -> Case;
 
 /// Ops in the order of the table.
-pub const OPS: [(&str, Build); 50] = [
+pub const OPS: [(&str, Build); 51] = [
     ("add", |c| binary(c, Add, &[0, 1])),
     ("sub", |c| binary(c, Sub, &[0, 1])),
     ("mul", |c| binary(c, Mul, &[0, 1])),
@@ -191,6 +191,7 @@ pub const OPS: [(&str, Build); 50] = [
     ("sigmoid", |c| unary(c, Sigmoid, &[], Choices::tensor)),
     ("dense", dense),
     ("conv2d", conv2d),
+    ("conv_transpose2d", conv_transpose2d),
     ("conv_stack", conv_stack),
     ("max_pool2d", |c| {
         let (window, stride, shape) = pool(c);
@@ -331,21 +332,48 @@ fn dense(c: &mut Choices<'_>) -> Case {
     case(format!("({n}, {f}) to {o}, bias: {bias}"), Dense, inputs, &linear)
 }
 
-fn conv2d(c: &mut Choices<'_>) -> Case {
+/// Steps, groups, and the kernel and padding that go with them.
+fn convolution(c: &mut Choices<'_>) -> (Conv2d, (usize, usize)) {
     let (kernel, stride, padding) = (c.pair(1, 4), c.pair(1, 5), c.pair(0, 2));
-    let (n, c_in, c_out, bias) = (c.pick(1, 2), c.pick(1, 4), c.pick(1, 5), c.pick(0, 1) == 1);
+    // Mostly plain ones.
+    let dilation = if c.pick(0, 2) == 0 { c.pair(1, 3) } else { (1, 1) };
+    let groups = if c.pick(0, 2) == 0 { c.pick(1, 3) } else { 1 };
+    (Conv2d { stride, padding, dilation, groups }, kernel)
+}
+
+fn conv2d(c: &mut Choices<'_>) -> Case {
+    let (op, kernel) = convolution(c);
+    let Conv2d { padding, dilation, groups, .. } = op;
+    let (n, bias) = (c.pick(1, 2), c.pick(0, 1) == 1);
+    let (c_in, c_out) = (groups * c.pick(1, 4), groups * c.pick(1, 5));
     // As small as the kernel allows, and up to 7 more: leftovers of every size.
-    let least = |k: usize, p: usize| k.saturating_sub(2 * p).max(1);
-    let (h, w) = (least(kernel.0, padding.0) + c.pick(0, 7), least(kernel.1, padding.1) + c.pick(0, 7));
-    let mut inputs = vec![c.tensor(&[n, c_in, h, w]), c.tensor(&[c_out, c_in, kernel.0, kernel.1])];
+    let least = |k: usize, p: usize, d: usize| ((k - 1) * d + 1).saturating_sub(2 * p).max(1);
+    let h = least(kernel.0, padding.0, dilation.0) + c.pick(0, 7);
+    let w = least(kernel.1, padding.1, dilation.1) + c.pick(0, 7);
+    let mut inputs = vec![c.tensor(&[n, c_in, h, w]), c.tensor(&[c_out, c_in / groups, kernel.0, kernel.1])];
     if bias {
         inputs.push(c.tensor(&[c_out]));
     }
     let linear: Vec<usize> = (0..inputs.len()).collect();
-    let label = format!(
-        "({n}, {c_in}, {h}, {w}) * {c_out} x {kernel:?}, stride {stride:?}, padding {padding:?}, bias: {bias}"
-    );
-    case(label, Conv2d { stride, padding }, inputs, &linear)
+    case(format!("({n}, {c_in}, {h}, {w}) * {c_out} x {kernel:?}, {op:?}, bias: {bias}"), op, inputs, &linear)
+}
+
+fn conv_transpose2d(c: &mut Choices<'_>) -> Case {
+    let (mut convolution, kernel) = convolution(c);
+    let (n, bias, groups) = (c.pick(1, 2), c.pick(0, 1) == 1, convolution.groups);
+    let (c_in, c_out, h, w) = (groups * c.pick(1, 3), groups * c.pick(1, 3), c.pick(1, 5), c.pick(1, 5));
+    let output_padding = (c.pick(0, convolution.stride.0 - 1), c.pick(0, convolution.stride.1 - 1));
+    // No more padding than leaves a row and a column.
+    let most = |k: usize, p: usize, d: usize| p.min((k - 1) * d / 2);
+    let (p, d) = (convolution.padding, convolution.dilation);
+    convolution.padding = (most(kernel.0, p.0, d.0), most(kernel.1, p.1, d.1));
+    let mut inputs = vec![c.tensor(&[n, c_in, h, w]), c.tensor(&[c_in, c_out / groups, kernel.0, kernel.1])];
+    if bias {
+        inputs.push(c.tensor(&[c_out]));
+    }
+    let linear: Vec<usize> = (0..inputs.len()).collect();
+    let op = ConvTranspose2d { convolution, output_padding };
+    case(format!("({n}, {c_in}, {h}, {w}) * {c_out} x {kernel:?}, {op:?}, bias: {bias}"), op, inputs, &linear)
 }
 
 /// One to three blocks, built from the last to the first so that every one has an output.

@@ -122,7 +122,8 @@ macro_rules! tests {
 
 tests! {
     add sub mul div neg square sqrt abs exp log clamp_min clamp_max scale dropout broadcast_add broadcast_mul sum mean
-    row_sum row_mean row_max log_sum_exp softmax matmul reshape transpose concat slice gather_rows relu tanh sigmoid dense conv2d conv_stack max_pool2d avg_pool2d
+    row_sum row_mean row_max log_sum_exp softmax matmul reshape transpose concat slice gather_rows relu tanh sigmoid dense conv2d conv_transpose2d conv_stack
+    max_pool2d avg_pool2d
     batch_norm batch_norm_eval normalised_dense flatten squared_distance euclidean_distance l2_normalise
     pairwise_squared_distance contrastive_loss triplet_loss supervised_contrastive_loss multi_similarity_loss
     mined_triplet_loss

@@ -83,6 +83,13 @@ fn error(found: &Tensor<f64>, kept: &Kept, scale: f64) -> f64 {
     each.fold((norm - kept.norm).abs(), f64::max) / scale
 }
 
+fn convolution(settings: &Value) -> Conv2d {
+    let pair = |key: &str| serde_json::from_value(settings[key].clone()).ok();
+    let (dilation, groups) = (pair("dilation").unwrap_or((1, 1)), settings["groups"].as_u64().unwrap_or(1));
+    let [stride, padding] = ["stride", "padding"].map(|key| pair(key).unwrap());
+    Conv2d { stride, padding, dilation, groups: groups as usize }
+}
+
 fn build(case: &Case) -> Arc<dyn Op<f64>> {
     let settings = &case.settings;
     let real = |key: &str| settings[key].as_f64().unwrap();
@@ -126,7 +133,11 @@ fn build(case: &Case) -> Arc<dyn Op<f64>> {
         "tanh" => Arc::new(Tanh),
         "sigmoid" => Arc::new(Sigmoid),
         "dense" => Arc::new(Dense),
-        "conv2d" => Arc::new(Conv2d { stride: pair("stride"), padding: pair("padding") }),
+        "conv2d" => Arc::new(convolution(settings)),
+        "conv_transpose2d" => {
+            let convolution = convolution(settings);
+            Arc::new(ConvTranspose2d { convolution, output_padding: pair("output_padding") })
+        }
         "conv_stack" => {
             let block = |tail: &Value| ConvBlock {
                 padding: pair("padding"),

@@ -8,7 +8,7 @@ use twinglyph::recipes::{Recipe, built_in};
 use twinglyph::run::checkpoint_file::write_arrays;
 use twinglyph::train::checkpoint::Checkpoint;
 use twinglyph_engine::Tensor;
-use twinglyph_engine::nn::{Architecture, Layer, Model, Objective, Pair};
+use twinglyph_engine::nn::{Architecture, Layer, Model, Objective};
 use twinglyph_kernels::simd::Level;
 
 const RECIPES: [&str; 3] = ["report-contrastive", "figure5-contrastive", "report-triplet"];
@@ -56,8 +56,7 @@ fn an_encoder_of_ones_own_with_all_that_is_drawn_gives_one_model_file_too() {
 /// Encodings are made many at a time: how many is no part of the answer.
 #[test]
 fn an_embedding_does_not_depend_on_how_many_are_made_with_it() {
-    let conv =
-        |filters| Layer::Conv2d { filters, kernel: Pair(3, 3), stride: Pair(1, 1), padding: Pair(0, 0) };
+    let conv = |filters| Layer::conv2d(filters, 3, 0);
     for (size, filters) in [(9, 16), (10, 16), (10, 24), (13, 8), (10, 31), (12, 16), (10, 48), (14, 64)] {
         let encoder =
             vec![conv(filters), Layer::Relu {}, conv(filters), Layer::Flatten {}, Layer::Dense { units: 3 }];

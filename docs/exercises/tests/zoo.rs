@@ -122,6 +122,7 @@ fn problem(
         kernel: (k_h, k_w),
         stride: (size(s_h), size(s_w)),
         padding: (size(p_h), size(p_w)),
+        ..Geometry::default()
     };
     Problem {
         geometry,

@@ -141,6 +141,7 @@ impl Problem {
             kernel: (3, 3),
             stride: (1, 1),
             padding: (0, 0),
+            ..Geometry::default()
         };
         Problem::numbered(one, 1)
     }
@@ -156,6 +157,7 @@ impl Problem {
             kernel: (4, 3),
             stride: (3, 2),
             padding: (1, 0),
+            ..Geometry::default()
         };
         Problem::numbered(geometry, 2)
     }

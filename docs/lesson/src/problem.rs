@@ -50,10 +50,19 @@ impl Problem {
         if g.stride.0 == 0 || g.stride.1 == 0 {
             return Err(format!("stride {} x {}, expected at least 1 x 1", g.stride.0, g.stride.1));
         }
+        if g.dilation.0 == 0 || g.dilation.1 == 0 {
+            return Err(format!("dilation {} x {}, expected at least 1 x 1", g.dilation.0, g.dilation.1));
+        }
+        if g.groups != 1 {
+            return Err(format!("{} groups, expected one: each is a convolution of its own", g.groups));
+        }
         if g.output_size().0 == 0 || g.output_size().1 == 0 {
             let (rows, width) = reference::padded_size(g);
+            let (d_h, d_w) = g.dilation;
+            let apart =
+                if (d_h, d_w) == (1, 1) { String::new() } else { format!(" with dilation {d_h} x {d_w}") };
             return Err(format!(
-                "a kernel of {} x {} does not fit an image of {rows} x {width} (padding included)",
+                "a kernel of {} x {}{apart} does not fit an image of {rows} x {width} (padding included)",
                 g.kernel.0, g.kernel.1
             ));
         }

@@ -76,6 +76,7 @@ mod tests {
             kernel,
             stride,
             padding,
+            ..Geometry::default()
         };
         [
             geometry((4, 4), (3, 3), (1, 1), (0, 0)),
@@ -84,6 +85,8 @@ mod tests {
             geometry((6, 7), (1, 2), (3, 3), (0, 1)),
             geometry((1, 1), (1, 1), (1, 1), (0, 0)),
             geometry((2, 3), (4, 5), (2, 1), (2, 3)),
+            Geometry { dilation: (2, 1), ..geometry((6, 7), (3, 2), (1, 1), (1, 0)) },
+            Geometry { dilation: (1, 3), ..geometry((5, 8), (2, 3), (2, 2), (0, 1)) },
         ]
         .into_iter()
         .enumerate()
@@ -169,6 +172,15 @@ mod tests {
         );
         assert_eq!(said(|p| p.geometry.filters = 0), "a size of 0, expected at least 1");
         assert_eq!(said(|p| p.geometry.stride.1 = 0), "stride 1 x 0, expected at least 1 x 1");
+        assert_eq!(said(|p| p.geometry.dilation.0 = 0), "dilation 0 x 1, expected at least 1 x 1");
+        assert_eq!(
+            said(|p| p.geometry.dilation = (2, 1)),
+            "a kernel of 3 x 3 with dilation 2 x 1 does not fit an image of 4 x 4 (padding included)"
+        );
+        assert_eq!(
+            said(|p| p.geometry.groups = 2),
+            "2 groups, expected one: each is a convolution of its own"
+        );
         assert_eq!(said(|p| p.input.truncate(3)), "input: 3 numbers, expected 16");
         assert_eq!(said(|p| *p = Problem::uneven()), "2 images, expected one");
     }

@@ -55,7 +55,8 @@ impl Product<'_> {
 
     /// The pixel with these strides and paddings.
     fn pixel(&self, (s_h, s_w): (isize, isize), (p_h, p_w): (isize, isize)) -> [isize; 4] {
-        [self.n, self.c, self.i * s_h + self.u - p_h, self.j * s_w + self.v - p_w]
+        let (d_h, d_w) = (self.g.dilation.0 as isize, self.g.dilation.1 as isize);
+        [self.n, self.c, self.i * s_h + self.u * d_h - p_h, self.j * s_w + self.v * d_w - p_w]
     }
 }
 

@@ -109,6 +109,7 @@ impl Session {
             kernel: (kh, kw),
             stride: (sh, sw),
             padding: (ph, pw),
+            ..Geometry::default()
         };
         let problem = Problem {
             input: vec![0.0; geometry.input_len()],

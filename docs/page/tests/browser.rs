@@ -29,6 +29,7 @@ fn geometry(rng: &mut ChaCha8Rng) -> Geometry {
             kernel: (from(1, 4), from(1, 4)),
             stride: (from(1, 3), from(1, 3)),
             padding: (from(0, 2), from(0, 2)),
+            ..Geometry::default()
         };
         let (h_out, w_out) = g.output_size();
         if h_out * w_out > 0 && g.depth() * h_out * w_out <= 1500 {

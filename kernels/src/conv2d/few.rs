@@ -24,11 +24,6 @@ use std::ops::Range;
 /// Windows in a band: a column of the transformed patches and two filters' dy stay in the first-level cache.
 const BAND: usize = 384;
 
-/// Whether this form is for such a convolution.
-pub(super) fn fits(g: &Geometry) -> bool {
-    g.kernel == (3, 3) && g.channels <= 3
-}
-
 /// Adds dw and db, given the winners, an image at a time.
 pub(super) struct FewBackward {
     level: Level,
@@ -93,7 +88,7 @@ impl FewBackward {
         let columns = Rows::new(&planes, &self.offsets, (h - 1) * row + w);
         for rows in bands(h, self.band) {
             let columns = columns.window(rows.start * row, (rows.len() - 1) * row + w);
-            let band = Band { few: self, rows, columns, dy, winner, work, grad_bias };
+            let band = FewBand { few: self, rows, columns, dy, winner, work, grad_bias };
             E::dispatch_at(self.level, band);
         }
     }
@@ -127,7 +122,7 @@ fn shrink<E: Element>([a, b, c, d]: [E; TWO]) -> [E; 3] {
 }
 
 /// A band of windows, all filters.
-struct Band<'a, E: Element> {
+struct FewBand<'a, E: Element> {
     few: &'a FewBackward,
     /// The rows of windows that these are.
     rows: Range<usize>,
@@ -138,7 +133,7 @@ struct Band<'a, E: Element> {
     grad_bias: &'a mut [E],
 }
 
-impl<E: Element> Kernel<E> for Band<'_, E> {
+impl<E: Element> Kernel<E> for FewBand<'_, E> {
     type Output = ();
 
     #[inline(always)]
@@ -179,7 +174,7 @@ impl<E: Element> Kernel<E> for Band<'_, E> {
     }
 }
 
-impl<E: Element> Band<'_, E> {
+impl<E: Element> FewBand<'_, E> {
     /// dy as four planes of each filter, one for each corner of the windows; and its sum to db.
     #[inline(always)]
     fn spread<S: Simd<E>>(&mut self, s: S) {

@@ -13,11 +13,12 @@ pub(super) struct Part<'a, E> {
     pub(super) images: Range<usize>,
     /// dx of these images.
     pub(super) input: &'a mut [E],
-    /// This part's own sums for each parameter.
+    /// This part's own sums for each parameter, or the parameter's own where it is the only part.
     pub(super) params: Vec<&'a mut [E]>,
 }
 
-/// Calls `work` for each part of the batch, of `least` images at least, in parallel. What it adds for `params` is summed part by part, in order.
+/// Calls `work` for each part of the batch, of `least` images at least, in parallel. What it adds for `params` is summed part
+/// by part, in order.
 pub(super) fn in_parts<E: Element>(
     images: usize,
     least: usize,
@@ -26,6 +27,12 @@ pub(super) fn in_parts<E: Element>(
     work: impl Fn(Part<'_, E>) + Sync,
 ) {
     let parts = partial_count(images / least.max(1));
+    let mut rest: &mut [E] = input.unwrap_or_default();
+    if parts == 1 {
+        // Nothing to be summed.
+        let params = params.into_iter().map(Option::unwrap_or_default).collect();
+        return work(Part { images: 0..images, input: rest, params });
+    }
     let part_images = images.div_ceil(parts);
     let lengths: Vec<usize> =
         params.iter().map(|param| param.as_ref().map_or(0, |param| param.len())).collect();
@@ -34,25 +41,18 @@ pub(super) fn in_parts<E: Element>(
     let range = |part: usize| (part * part_images).min(images)..((part + 1) * part_images).min(images);
     // dx is cut along the images of the parts.
     let mut inputs: Vec<&mut [E]> = Vec::with_capacity(parts);
-    let mut rest: &mut [E] = input.unwrap_or_default();
     let input_len = rest.len() / images;
     for part in 0..parts {
         let (head, tail) = rest.split_at_mut(range(part).len() * input_len);
         inputs.push(head);
         rest = tail;
     }
-    let run = |part: usize, mut sums: &mut [E], input: &mut [E]| {
+    let each = (parallel::parts(&mut sums, part_len.max(1)), parallel::parts(&mut inputs, 1));
+    deal_by_itself(each, |part, (mut sums, input)| {
         let params =
             lengths.iter().map(|&len| sums.split_off_mut(..len).expect("room for every sum")).collect();
-        work(Part { images: range(part), input, params });
-    };
-    if parts == 1 {
-        // Not worth asking another thread.
-        inputs.into_iter().for_each(|input| run(0, &mut sums[..], input));
-    } else {
-        let each = (parallel::parts(&mut sums, part_len.max(1)), parallel::parts(&mut inputs, 1));
-        deal_by_itself(each, |part, (sums, input)| run(part, sums, std::mem::take(&mut input[0])));
-    }
+        work(Part { images: range(part), input: std::mem::take(&mut input[0]), params });
+    });
     let mut start = 0;
     for (param, len) in params.into_iter().zip(&lengths) {
         if let Some(param) = param {

@@ -103,11 +103,6 @@ impl Phases {
         (0..count).map(|k| self.offset(k / side / side, k / side % side, k % side)).collect()
     }
 
-    /// The same without the rows and columns of planes from (rows, row) on, which nobody asks for.
-    pub(super) fn cropped(self, rows: usize, row: usize) -> Phases {
-        Phases { rows: self.rows.min(rows), row: self.row.min(row), ..self }
-    }
-
     /// The same with planes of this size: zeros behind the image, or without rows and columns that nobody asks for.
     pub(super) fn resized(self, rows: usize, row: usize) -> Phases {
         Phases { rows, row, ..self }

@@ -33,7 +33,8 @@ impl Plan {
         let phases = Phases::new(g, g.stride);
         let row = phases.row;
         let band = even_bands(h_out, row, BAND);
-        let offsets = taps(g).map(|(c, u, v)| phases.offset(c, u, v)).collect();
+        let offsets =
+            g.taps().map(|(c, u, v)| phases.offset(c, u * g.dilation.0, v * g.dilation.1)).collect();
         Plan { g: *g, h_out, w_out, phases, row, band, offsets }
     }
 
@@ -61,12 +62,6 @@ impl Plan {
     pub(super) fn columns<'a, E: Element>(&'a self, planes: &'a [E]) -> Rows<'a, E> {
         Rows::new(planes, &self.offsets, self.len())
     }
-}
-
-/// (c, u, v) of each row of columns, in order.
-pub(super) fn taps(g: &Geometry) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
-    let (k_h, k_w) = g.kernel;
-    (0..g.depth()).map(move |k| (k / (k_h * k_w), k / k_w % k_h, k % k_w))
 }
 
 /// How many of `rows` rows of `row` positions go into a band of about `positions`: even, so that the last is no sliver.

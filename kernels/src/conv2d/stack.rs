@@ -7,33 +7,24 @@
 //! An image goes through all stages while its numbers are in the second-level cache, forward and back: what lies
 //! between the stages is written once, to be kept for the way back, and its gradient never leaves the cache.
 
-use super::averages::{self, AverageBackward, AverageForward};
-use super::backward::Work;
 use super::channels_last::ChannelsLast;
-use super::few::{self, FewBackward, FewWork};
+use super::few::{FewBackward, FewWork};
+use super::gather::Work;
 use super::parts::in_parts;
 use super::phases::Layout;
 use super::plan::Plan;
+use super::pooled::{self, AverageBackward, Keep, PooledForward};
+use super::route::{Pass, Place, Way, way};
 use super::squares::max_pool::{self, QuadForward};
-use super::windows::{self, MaxForward};
 use super::winners::{MaxBackward, MaxWork};
-use super::{Geometry, deep, pooled_size};
+use super::{Geometry, Tail, deep, pooled_size};
 use crate::parallel::{self, deal_by_itself};
 use crate::{Element, scratch};
-
-/// What follows a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tail {
-    /// ReLU and 2 x 2 max-pooling.
-    ReluMaxPool,
-    /// tanh and 2 x 2 average-pooling.
-    TanhAvgPool,
-}
 
 /// A convolution and what follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stage {
-    /// Of stride 1. Its image is what the stage before gives.
+    /// Of stride and dilation 1, in one group. Its image is what the stage before gives.
     pub geometry: Geometry,
     /// What follows.
     pub tail: Tail,
@@ -50,10 +41,9 @@ impl Stage {
     /// stage.
     fn layout(&self) -> Layout {
         let g = &self.geometry;
-        match self.tail {
-            Tail::ReluMaxPool if max_pool::fits(g) => max_pool::layout(g),
-            Tail::ReluMaxPool => windows::layout(g),
-            Tail::TanhAvgPool => Layout::plain(pooled_size(g).0, pooled_size(g).1),
+        match way(Pass::Forward, g, Place::Among(self.tail)) {
+            Way::Squares => max_pool::layout(g),
+            _ => Layout::plain(pooled_size(g).0, pooled_size(g).1),
         }
     }
 
@@ -71,7 +61,7 @@ impl Stage {
     pub fn kept_len(&self) -> (usize, usize) {
         match self.tail {
             Tail::ReluMaxPool => (0, self.inner_len()),
-            Tail::TanhAvgPool => (averages::kept_len(&self.geometry), 0),
+            Tail::TanhAvgPool => (pooled::kept_len(&self.geometry), 0),
         }
     }
 }
@@ -130,13 +120,14 @@ fn check<E: Element>(
     for ((stage, [weight, bias]), [output, values, bytes]) in stages.iter().zip(params).zip(lengths) {
         let g = &stage.geometry;
         assert!(
-            g.stride == (1, 1) && stage.output_len() > 0 && g.images == images,
-            "conv_stack: empty output"
+            g.stride == (1, 1) && g.dilation == (1, 1) && g.groups == 1,
+            "conv_stack: a stage with stride, dilation or groups"
         );
         assert!(
             weight.len() == g.weight_len() && bias.len() == g.filters,
             "conv_stack: a parameter has another size"
         );
+        assert!(stage.output_len() > 0 && g.images == images, "conv_stack: empty output");
         let kept = stage.kept_len();
         let last = count + 1 == stages.len();
         let fits = |len: usize, full: usize, empty: bool| len == images * full || (empty && len == 0);
@@ -152,36 +143,39 @@ fn check<E: Element>(
     }
 }
 
+/// Where the stages of a stack stand: a stage that stands alone may go as a deep convolution does.
+fn place(stages: &[Stage], i: usize) -> Place {
+    if stages.len() == 1 { Place::Alone(stages[i].tail) } else { Place::Among(stages[i].tail) }
+}
+
 enum Forward<'a, E: Element> {
-    Max(MaxForward<'a, E>),
-    Quads(QuadForward<'a, E>),
-    Average(AverageForward<'a, E>),
+    Squares(QuadForward<'a, E>),
+    Tiles(PooledForward<'a, E>),
 }
 
 pub(crate) fn forward<E: Element>(stages: &[Stage], x: &[E], params: &[[&[E]; 2]], made: Vec<Made<'_, E>>) {
     check(stages, x, params, made.iter().map(Made::lengths), true);
-    // A stage that stands alone goes as a deep convolution does, where that is the faster way.
-    if let ([Stage { geometry: g, tail: Tail::ReluMaxPool }], [[weight, bias]]) = (stages, params)
-        && let Some(deep) = deep::Forward::new(g, weight, Some(bias))
-    {
+    let ways = |i: usize| way(Pass::Forward, &stages[i].geometry, place(stages, i));
+    if let Way::Deep(form) = ways(0) {
+        let ([weight, bias], g) = (params[0], &stages[0].geometry);
         let made = made.into_iter().next().expect("checked");
+        let deep = deep::Forward::new(g, form, weight, Some(bias));
         return deep.run_pooled(x, made.output, (made.bytes, stages[0].layout()));
     }
     let plans = plans(stages);
-    let forward: Vec<Forward<'_, E>> =
-        (stages.iter().zip(params).zip(inputs(stages).zip(&plans)).enumerate())
-            .map(|(i, ((stage, [weight, bias]), (x, plan)))| match stage.tail {
-                Tail::ReluMaxPool => {
-                    let (g, dense) = (&stage.geometry, i + 1 == stages.len());
-                    if max_pool::fits(g) {
-                        Forward::Quads(QuadForward::new(g, x, weight, bias, dense))
-                    } else {
-                        Forward::Max(MaxForward::new(g, x, weight, bias, dense))
-                    }
-                }
-                Tail::TanhAvgPool => Forward::Average(AverageForward::new(plan, weight, bias)),
-            })
-            .collect();
+    let forward: Vec<Forward<'_, E>> = (stages
+        .iter()
+        .zip(params)
+        .zip(inputs(stages).zip(&plans))
+        .enumerate())
+    .map(|(i, ((stage, [weight, bias]), (x, plan)))| match ways(i) {
+        Way::Squares => {
+            Forward::Squares(QuadForward::new(&stage.geometry, x, weight, bias, i + 1 == stages.len()))
+        }
+        Way::Tiles => Forward::Tiles(PooledForward::new(plan, weight, bias)),
+        other => unreachable!("y of a stage by {other}"),
+    })
+    .collect();
     // Every stage's part for each image.
     let images = stages[0].geometry.images;
     let mut parts: Vec<Vec<Made<'_, E>>> = (0..images).map(|_| Vec::with_capacity(stages.len())).collect();
@@ -207,13 +201,17 @@ pub(crate) fn forward<E: Element>(stages: &[Stage], x: &[E], params: &[[&[E]; 2]
                 y = scratch::any(stage.inner_len());
             }
             let output = if keeps { &mut *made.output } else { &mut y[..] };
-            match forward {
-                Forward::Max(forward) => forward.image(x, output, made.bytes),
-                Forward::Quads(forward) => forward.image(x, output, made.bytes),
-                Forward::Average(forward) if made.values.is_empty() => {
-                    forward.image(x, output, &mut scratch::any(stage.kept_len().0));
+            match (forward, stage.tail) {
+                (Forward::Squares(forward), _) => forward.image(x, output, made.bytes),
+                (Forward::Tiles(forward), Tail::ReluMaxPool) => {
+                    forward.image(x, output, Keep::Winners(made.bytes));
                 }
-                Forward::Average(forward) => forward.image(x, output, made.values),
+                (Forward::Tiles(forward), Tail::TanhAvgPool) if made.values.is_empty() => {
+                    forward.image(x, output, Keep::Tanh(&mut scratch::any(stage.kept_len().0)));
+                }
+                (Forward::Tiles(forward), Tail::TanhAvgPool) => {
+                    forward.image(x, output, Keep::Tanh(made.values));
+                }
             }
             std::mem::swap(&mut y, &mut before);
             kept_before = keeps.then_some(made.output);
@@ -222,20 +220,74 @@ pub(crate) fn forward<E: Element>(stages: &[Stage], x: &[E], params: &[[&[E]; 2]
 }
 
 fn plans(stages: &[Stage]) -> Vec<Plan> {
-    stages.iter().zip(inputs(stages)).map(|(stage, x)| averages::plan(&stage.geometry, x)).collect()
+    stages.iter().zip(inputs(stages)).map(|(stage, x)| pooled::plan(&stage.geometry, x)).collect()
 }
 
+/// A stage's way back.
 enum Backward<'a, E: Element> {
-    Max(MaxBackward<E>),
+    Winners(MaxBackward<E>),
     /// The parameters' gradients by the first, so that they are the same bits whether dx is wanted or not; dx by the other.
     Few(FewBackward, Option<MaxBackward<E>>),
-    Average(AverageBackward<'a, E>),
+    Tiles(AverageBackward<'a, E>),
 }
 
+/// Its buffers, of one part of the batch.
 enum StageWork<E: Element> {
-    Max(MaxWork<E>),
+    Winners(MaxWork<E>),
     Few(FewWork<E>, Option<MaxWork<E>>),
-    Average(Work<E>),
+    Tiles(Work<E>),
+}
+
+/// What a stage's way back needs of an image.
+struct Image<'a, E> {
+    x: &'a [E],
+    dy: &'a [E],
+    kept: (&'a [E], &'a [u8]),
+    /// dx, and whether it is added to or written.
+    dx: (&'a mut [E], bool),
+}
+
+impl<E: Element> Backward<'_, E> {
+    fn work(&self) -> StageWork<E> {
+        match self {
+            Backward::Winners(winners) => StageWork::Winners(winners.work()),
+            Backward::Few(few, input) => StageWork::Few(few.work(), input.as_ref().map(MaxBackward::work)),
+            Backward::Tiles(tiles) => StageWork::Tiles(tiles.work()),
+        }
+    }
+
+    /// Adds dw, or keeps it until `finish`, and db of an image, and makes dx.
+    fn image(&self, image: Image<'_, E>, work: &mut StageWork<E>, [grad_weight, grad_bias]: [&mut [E]; 2]) {
+        let Image { x, dy, kept: (t, winner), dx } = image;
+        match (self, work) {
+            (Backward::Winners(winners), StageWork::Winners(work)) => {
+                winners.image(x, winner, dy, work, grad_bias, dx);
+            }
+            (Backward::Few(few, input), StageWork::Few(work, input_work)) => {
+                few.image(x, winner, dy, work, grad_bias);
+                if let (Some(input), Some(work)) = (input, input_work) {
+                    let mut spare = scratch::zeros::<E>(grad_bias.len());
+                    input.image(x, winner, dy, work, &mut spare, dx);
+                }
+            }
+            (Backward::Tiles(tiles), StageWork::Tiles(work)) => {
+                if !dx.1 {
+                    dx.0.fill(E::ZERO);
+                }
+                tiles.image(x, t, dy, work, [grad_weight, grad_bias], dx.0);
+            }
+            _ => unreachable!("each stage has its own buffers"),
+        }
+    }
+
+    /// Adds what was kept of dw, once all images are done.
+    fn finish(&self, work: &StageWork<E>, grad_weight: &mut [E]) {
+        match (self, work) {
+            (Backward::Winners(winners), StageWork::Winners(work)) => winners.finish(work, grad_weight),
+            (Backward::Few(few, _), StageWork::Few(work, _)) => few.finish(work, grad_weight),
+            _ => {}
+        }
+    }
 }
 
 pub(crate) fn backward<E: Element>(
@@ -261,10 +313,10 @@ pub(crate) fn backward<E: Element>(
     let wanted =
         grad_params.into_iter().zip(&mut spares).map(|(grad, spare)| Some(grad.unwrap_or(spare))).collect();
     let with_input = grad_input.is_some();
-    // Back as it went forward.
-    if let [Stage { geometry: g, tail: Tail::ReluMaxPool }] = stages
-        && let Some(deep) = deep::Backward::new(g, params[0][0], with_input)
-    {
+    let ways = |pass: Pass, i: usize| way(pass, &stages[i].geometry, place(stages, i));
+    if let (Way::Deep(dw), Way::Deep(dx)) = (ways(Pass::WeightGradient, 0), ways(Pass::InputGradient, 0)) {
+        let g = &first;
+        let deep = deep::Backward::new(g, [dw, dx], params[0][0], with_input);
         let (len, bytes) = (last.output_len(), last.kept_len().1);
         return in_parts(g.images, deep.least(), grad_input, wanted, |mut part| {
             let [grad_weight, grad_bias] = part.params.get_disjoint_mut([0, 1]).expect("both");
@@ -281,92 +333,47 @@ pub(crate) fn backward<E: Element>(
     let backward: Vec<Backward<'_, E>> =
         (stages.iter().zip(params).zip(inputs(stages).zip(&plans)).enumerate())
             .map(|(i, ((stage, [weight, _]), (x, plan)))| {
-                let with_input = with_input || i > 0;
-                match stage.tail {
-                    Tail::ReluMaxPool => {
-                        let (g, layouts) = (&stage.geometry, [x, stage.layout()]);
-                        let winners = || MaxBackward::new(g, layouts, weight, with_input);
-                        if few::fits(g) {
-                            Backward::Few(FewBackward::new(g, layouts), with_input.then(winners))
-                        } else {
-                            Backward::Max(winners())
-                        }
-                    }
-                    Tail::TanhAvgPool => Backward::Average(AverageBackward::new(plan, weight, with_input)),
+                let (g, layouts, with_input) = (&stage.geometry, [x, stage.layout()], with_input || i > 0);
+                let winners = || MaxBackward::new(g, layouts, weight, with_input);
+                match ways(Pass::WeightGradient, i) {
+                    Way::Few => Backward::Few(FewBackward::new(g, layouts), with_input.then(winners)),
+                    Way::Winners => Backward::Winners(winners()),
+                    Way::Tiles => Backward::Tiles(AverageBackward::new(plan, weight, with_input)),
+                    other => unreachable!("dw of a stage by {other}"),
                 }
             })
             .collect();
     in_parts(first.images, 1, grad_input, wanted, |mut part| {
-        assert!(
-            part.params.iter().zip(&lengths).all(|(sum, len)| sum.len() == *len),
-            "a gradient has another size"
-        );
-        let mut works: Vec<StageWork<E>> = (backward.iter())
-            .map(|backward| match backward {
-                Backward::Max(backward) => StageWork::Max(backward.work()),
-                Backward::Few(backward, input) => {
-                    StageWork::Few(backward.work(), input.as_ref().map(MaxBackward::work))
-                }
-                Backward::Average(backward) => StageWork::Average(backward.work()),
-            })
-            .collect();
+        let all = part.params.iter().zip(&lengths).all(|(sum, len)| sum.len() == *len);
+        assert!(all, "a gradient has another size");
+        let mut works: Vec<StageWork<E>> = backward.iter().map(Backward::work).collect();
         let widest = stages.iter().map(Stage::output_len).max().unwrap_or(0);
         // The gradient of what a stage made, and of what it was made from.
         let (mut from, mut to) = (scratch::any::<E>(widest), scratch::any::<E>(widest));
         for (index, n) in part.images.clone().enumerate() {
             for i in (0..stages.len()).rev() {
-                let (stage, g) = (&stages[i], &stages[i].geometry);
+                let (stage, image) = (&stages[i], stages[i].geometry.image_len());
                 let (x, x_len) =
-                    if i == 0 { (x, g.image_len()) } else { (kept[i - 1].output, stages[i - 1].inner_len()) };
-                let x = &x[n * x_len..][..x_len];
+                    if i == 0 { (x, image) } else { (kept[i - 1].output, stages[i - 1].inner_len()) };
                 // The gradient of x is added to; that of what is between two stages is written.
-                let (dx, add) = if i > 0 {
-                    (&mut to[..g.image_len()], false)
-                } else if with_input {
-                    (&mut part.input[index * g.image_len()..][..g.image_len()], true)
-                } else {
-                    (&mut [][..], true)
+                let dx = match i {
+                    0 if with_input => (&mut part.input[index * image..][..image], true),
+                    0 => (&mut [][..], true),
+                    _ => (&mut to[..image], false),
                 };
                 let dy = if i + 1 == stages.len() { &grad_output[n * stage.output_len()..] } else { &from };
                 let dy = &dy[..stage.output_len()];
                 let (values, bytes) = stage.kept_len();
+                let kept = (&kept[i].values[n * values..][..values], &kept[i].bytes[n * bytes..][..bytes]);
                 let [grad_weight, grad_bias] =
                     part.params.get_disjoint_mut([2 * i, 2 * i + 1]).expect("two of each stage");
-                match (&backward[i], &mut works[i]) {
-                    (Backward::Max(backward), StageWork::Max(work)) => {
-                        let winner = &kept[i].bytes[n * bytes..][..bytes];
-                        backward.image(x, winner, dy, work, grad_bias, (dx, add));
-                    }
-                    (Backward::Few(backward, input), StageWork::Few(work, input_work)) => {
-                        let winner = &kept[i].bytes[n * bytes..][..bytes];
-                        backward.image(x, winner, dy, work, grad_bias);
-                        if let (Some(input), Some(work)) = (input, input_work) {
-                            let mut spare = scratch::zeros::<E>(g.filters);
-                            input.image(x, winner, dy, work, &mut spare, (dx, add));
-                        }
-                    }
-                    (Backward::Average(backward), StageWork::Average(work)) => {
-                        let t = &kept[i].values[n * values..][..values];
-                        if !add {
-                            dx.fill(E::ZERO);
-                        }
-                        backward.image(x, t, dy, work, [grad_weight, grad_bias], dx);
-                    }
-                    _ => unreachable!("each stage has its own buffers"),
-                }
+                let image = Image { x: &x[n * x_len..][..x_len], dy, kept, dx };
+                backward[i].image(image, &mut works[i], [grad_weight, grad_bias]);
                 std::mem::swap(&mut from, &mut to);
             }
         }
         for (i, (backward, work)) in backward.iter().zip(&works).enumerate() {
-            match (backward, work) {
-                (Backward::Max(backward), StageWork::Max(work)) => {
-                    backward.finish(work, part.params[2 * i]);
-                }
-                (Backward::Few(backward, _), StageWork::Few(work, _)) => {
-                    backward.finish(work, part.params[2 * i]);
-                }
-                _ => {}
-            }
+            backward.finish(work, part.params[2 * i]);
         }
     });
 }

@@ -69,13 +69,13 @@ pub(super) struct Two;
 /// F(4 x 4, 3 x 3).
 pub(super) struct Four;
 
-/// G g G^T of every filter and channel, for blocks of filters: in a block (column, channel, row, filter).
+/// G g G^T of every filter and channel, given `weight(filter, channel, tap)`, for blocks of filters: in a block (column,
+/// channel, row, filter).
 pub(super) fn transform_filters<E: Element, F: Form<P>, const P: usize>(
     g: &Geometry,
-    weight: &[E],
+    weight: impl Fn(usize, usize, usize) -> E,
     blocks: impl Iterator<Item = Range<usize>>,
 ) -> scratch::Scratch<E> {
-    assert!(g.kernel == (3, 3), "conv2d: this form is for filters of 3 x 3");
     let depth = g.channels * P * P;
     let mut out = scratch::any::<E>(g.filters * depth);
     for block in blocks {
@@ -85,8 +85,7 @@ pub(super) fn transform_filters<E: Element, F: Form<P>, const P: usize>(
                 let channels = start..g.channels.min(start + MAX_LANES);
                 let mut taps = [[E::ZERO; MAX_LANES]; 9];
                 for (lane, c) in channels.clone().enumerate() {
-                    let filter = &weight[(o * g.channels + c) * 9..][..9];
-                    taps.iter_mut().zip(filter).for_each(|(tap, &value)| tap[lane] = value);
+                    taps.iter_mut().enumerate().for_each(|(tap, to)| to[lane] = weight(o, c, tap));
                 }
                 let mut stretched = [[[E::ZERO; MAX_LANES]; P]; P];
                 dispatch(StretchFilters::<E, F, P> { taps: &taps, out: &mut stretched, form: PhantomData });

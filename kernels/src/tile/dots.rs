@@ -6,7 +6,7 @@
 //! Where Y is in pieces, the first tile of a block reads them where they stand, and copies them in passing to rows with
 //! zeros between the pieces, in step with X. The tiles after it read the copy.
 
-use super::Rows;
+use super::{Rows, fits};
 use crate::simd::{Kernel, MAX_LANES, Simd, sums_of_lanes};
 use crate::{Element, scratch};
 
@@ -66,8 +66,8 @@ impl<E: Element> Kernel<E> for Dots<'_, E> {
             return;
         }
         assert!(len <= step.0 && len <= step.1, "pieces that overlap");
-        let end = |step: usize| (count - 1) * step + len;
-        assert!(end(step.0) <= self.left.len && end(step.1) <= self.right.len, "pieces beyond the rows");
+        let inside = fits(count, step.0, len, self.left.len) && fits(count, step.1, len, self.right.len);
+        assert!(inside, "pieces beyond the rows");
         assert!(self.out.len() == self.left.count() * self.right.count(), "G has another size");
         let size = self.out.len() * S::LANES;
         let keep = size * size_of::<E>() <= KEPT;
@@ -79,7 +79,7 @@ impl<E: Element> Kernel<E> for Dots<'_, E> {
             scratch::any::<E>(if step.0 == step.1 || band == 1 { 0 } else { MAX_ROWS * room::<E>() });
         for first in (0..count).step_by(band) {
             let pieces = band.min(count - first);
-            let part = Part {
+            let part = DotsBand {
                 at: (first * step.0, first * step.1),
                 len: (pieces - 1) * step.1 + len,
                 pieces,
@@ -87,7 +87,7 @@ impl<E: Element> Kernel<E> for Dots<'_, E> {
                 ends: !keep || first + pieces == count,
                 keep,
                 kept: &mut kept,
-                copy: &mut copy,
+                copy: (copy.as_mut_ptr(), copy.len()),
             };
             dots_band(s, &mut self, part);
         }
@@ -95,7 +95,7 @@ impl<E: Element> Kernel<E> for Dots<'_, E> {
 }
 
 /// A band of the rows.
-struct Part<'a, E> {
+struct DotsBand<'a, E> {
     /// Where it begins in Y and in X, and its length in X.
     at: (usize, usize),
     len: usize,
@@ -106,13 +106,14 @@ struct Part<'a, E> {
     /// Whether the sums are kept: tile by tile, a vector each. Else there is room for those of one tile.
     keep: bool,
     kept: &'a mut [E],
-    /// The copy of some rows of the band of Y, [`room`] for each; or empty.
-    copy: &'a mut [E],
+    /// The copy of some rows of the band of Y, [`room`] for each, or nothing; and how long it is. A pointer, since what is
+    /// copied is read by pointers too.
+    copy: (*mut E, usize),
 }
 
 /// All tiles in one band.
 #[inline(always)]
-fn dots_band<E: Element, S: Simd<E>>(s: S, job: &mut Dots<'_, E>, mut part: Part<'_, E>) {
+fn dots_band<E: Element, S: Simd<E>>(s: S, job: &mut Dots<'_, E>, mut part: DotsBand<'_, E>) {
     let rows = job.left.count();
     let mut i = 0;
     while i < rows {
@@ -146,7 +147,7 @@ fn dots_block<E: Element, S: Simd<E>, const M: usize, const N: usize>(
     s: S,
     job: &mut Dots<'_, E>,
     i: usize,
-    part: &mut Part<'_, E>,
+    part: &mut DotsBand<'_, E>,
 ) {
     let columns = job.right.count();
     let mut left: [*const E; M] = std::array::from_fn(|m| job.left.pointer(i + m, part.at.0));
@@ -154,9 +155,9 @@ fn dots_block<E: Element, S: Simd<E>, const M: usize, const N: usize>(
     // What is left, in tiles of 3 and 1: a tile of 4 x 1 is still as fast as memory.
     macro_rules! tiles {
         ($($n:tt)*) => {$(
-            if k == 0 && columns >= $n && !part.copy.is_empty() {
+            if k == 0 && columns >= $n && part.copy.1 > 0 {
                 dots_tile::<E, S, M, $n, true>(s, job, &left, (i, k), part);
-                left = std::array::from_fn(|m| part.copy[m * room::<E>()..].as_ptr());
+                left = std::array::from_fn(|m| part.copy.0.wrapping_add(m * room::<E>()).cast_const());
                 k += $n;
             }
             while columns - k >= $n {
@@ -178,7 +179,7 @@ fn dots_tile<E: Element, S: Simd<E>, const M: usize, const N: usize, const COPY:
     job: &mut Dots<'_, E>,
     left: &[*const E; M],
     (i, k): (usize, usize),
-    part: &mut Part<'_, E>,
+    part: &mut DotsBand<'_, E>,
 ) {
     let columns = job.right.count();
     let mut right = [std::ptr::null(); N];
@@ -201,9 +202,9 @@ fn dots_tile<E: Element, S: Simd<E>, const M: usize, const N: usize, const COPY:
     }
     let Pieces { len: piece_len, step, .. } = job.pieces;
     let (pieces, len) = if COPY { (part.pieces, piece_len) } else { (1, part.len) };
-    let copy = part.copy.as_mut_ptr();
+    let copy = part.copy.0;
     if COPY {
-        assert!(part.copy.len() >= M * room::<E>() && part.len + S::LANES <= room::<E>());
+        assert!(part.copy.1 >= M * room::<E>() && part.len + S::LANES <= room::<E>());
     }
     for piece in 0..pieces {
         let (at, to) = (piece * step.0, piece * step.1);
@@ -234,11 +235,11 @@ fn dots_tile<E: Element, S: Simd<E>, const M: usize, const N: usize, const COPY:
             let mut x = [s.splat(E::ZERO); N];
             for (x, pointer) in x.iter_mut().zip(&right) {
                 // SAFETY: n numbers are left of the piece, or of the band.
-                *x = unsafe { s.load_partial(pointer.add(to + p), n) };
+                *x = unsafe { s.load_partial(pointer.wrapping_add(to + p), n) };
             }
             for (m, (row, pointer)) in sums.iter_mut().zip(left).enumerate() {
                 // SAFETY: as above.
-                let y = unsafe { s.load_partial(pointer.add(at + p), n) };
+                let y = unsafe { s.load_partial(pointer.wrapping_add(at + p), n) };
                 if COPY {
                     // SAFETY: as above.
                     unsafe { s.store(copy.add(m * room::<E>() + to + p), y) };

@@ -86,8 +86,8 @@ fn images<E: Element>(numbers: &mut Numbers, width: usize, shift: usize) {
         size: (3, width),
         filters: 2,
         kernel,
-        stride: (1, 1),
         padding: (0, 1),
+        ..Geometry::default()
     };
     let (x, w) = (
         AtTheEnd::<E>::new(numbers, g.input_len(), shift),

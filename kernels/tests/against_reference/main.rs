@@ -2,10 +2,14 @@
 
 mod algebra;
 mod bounds;
+mod geometries;
 mod layers;
 mod rows;
+mod ways;
 
+use geometries::{geometries, stages_of};
 use std::process::Command;
+use twinglyph_kernels::route::{Pass, Place, Way, way};
 use twinglyph_kernels::simd::Level;
 use twinglyph_kernels::*;
 
@@ -40,93 +44,6 @@ fn assert_close<E: Element>(a: &[E], b: &[E], terms: usize, what: &str) {
     }
 }
 
-/// Sizes just below, at and above the lane widths, odd leftovers, strides beyond the kernel, padding.
-fn geometries() -> Vec<Geometry> {
-    let mut all = Vec::new();
-    let base = Geometry {
-        images: 2,
-        channels: 2,
-        size: (5, 7),
-        filters: 3,
-        kernel: (3, 3),
-        stride: (1, 1),
-        padding: (0, 0),
-    };
-    for width in [3, 4, 5, 8, 9, 10, 17, 18, 19, 33, 34, 51] {
-        all.push(Geometry { size: (4, width), ..base });
-    }
-    for filters in 1..=19 {
-        all.push(Geometry { filters, ..base });
-    }
-    for channels in 1..=9 {
-        all.push(Geometry { channels, images: 1, ..base });
-    }
-    for kernel in [(1, 1), (1, 3), (3, 1), (2, 5), (5, 2), (5, 7)] {
-        for padding in [(0, 0), (1, 0), (0, 2), (2, 2)] {
-            for stride in [(1, 1), (2, 2), (1, 3), (3, 1), (7, 7)] {
-                all.push(Geometry { kernel, padding, stride, ..base });
-            }
-        }
-    }
-    // Outputs so small that they are done by columns, several images side by side.
-    for (images, size, kernel) in
-        [(1, (3, 3), (3, 3)), (9, (7, 7), (5, 5)), (33, (4, 5), (2, 3)), (70, (7, 6), (3, 3))]
-    {
-        for stride in [(1, 1), (2, 2), (3, 1)] {
-            for padding in [(0, 0), (1, 1), (0, 2)] {
-                all.push(Geometry { images, size, kernel, stride, padding, filters: 40, ..base });
-            }
-        }
-    }
-    // 3 x 3 with so many channels and filters that it is done in squares of 2 x 2 outputs.
-    for (channels, filters, size) in
-        [(16, 20, (13, 12)), (9, 17, (34, 35)), (33, 12, (6, 41)), (12, 31, (35, 8))]
-    {
-        for padding in [(0, 0), (1, 1), (2, 0), (1, 2), (3, 1)] {
-            all.push(Geometry { images: 1, channels, filters, size, padding, ..base });
-        }
-    }
-    // 3 x 3 with so many of both that it is done by products of matrices, of one image and of several.
-    for (images, channels, filters, size) in
-        [(7, 32, 50, (6, 6)), (2, 49, 32, (13, 11)), (1, 33, 64, (4, 30)), (3, 64, 33, (9, 5))]
-    {
-        for padding in [(0, 0), (1, 1), (2, 0), (1, 2), (3, 1)] {
-            all.push(Geometry { images, channels, filters, size, padding, ..base });
-        }
-    }
-    // Rows so long that dw is made band by band, with some of a row's vectors over its edges.
-    for (channels, width) in
-        [(3, 95), (2, 96), (1, 97), (5, 103), (3, 105), (7, 111), (8, 112), (9, 113), (4, 131)]
-    {
-        for (kernel, padding) in [
-            ((3, 3), (0, 0)),
-            ((5, 5), (0, 0)),
-            ((2, 5), (1, 2)),
-            ((4, 4), (5, 6)),
-            ((1, 1), (0, 1)),
-            ((3, 6), (2, 5)),
-        ] {
-            all.push(Geometry {
-                images: 1,
-                channels,
-                size: (19, width),
-                filters: 9,
-                kernel,
-                padding,
-                ..base
-            });
-        }
-    }
-    for width in [1530, 1700, 6500] {
-        all.push(Geometry { images: 1, channels: 1, size: (4, width), ..base });
-    }
-    let large = Geometry { size: (61, 53), channels: 3, filters: 10, kernel: (5, 5), ..base };
-    all.push(large);
-    all.push(Geometry { stride: (2, 2), padding: (2, 2), images: 35, size: (31, 53), ..large });
-    all.push(Geometry { size: (1, 1), kernel: (1, 1), channels: 1, filters: 1, images: 1, ..base });
-    all
-}
-
 fn convolution_agrees<E: Element>() {
     let mut numbers = Numbers(7);
     for g in geometries() {
@@ -158,11 +75,11 @@ fn convolution_agrees<E: Element>() {
         reference::conv2d_backward_bias(&g, &dy, db);
         let area = g.kernel.0 * g.kernel.1;
         assert_close(&fast[0], &slow[0], times * g.filters * area, &format!("dx of {g:?}"));
-        assert_close(&fast[1], &slow[1], sums, &format!("dw of {g:?}"));
+        assert_close(&fast[1], &slow[1], times * sums, &format!("dw of {g:?}"));
         assert_close(&fast[2], &slow[2], sums, &format!("db of {g:?}"));
         // Each alone is what it was together.
         conv2d_backward(&g, &x, &w, &dy, Gradients { input: None, weight: Some(&mut dw_alone), bias: None });
-        assert_close(&dw_alone, &slow[1], sums, &format!("dw alone of {g:?}"));
+        assert_close(&dw_alone, &slow[1], times * sums, &format!("dw alone of {g:?}"));
         conv2d_backward(&g, &x, &w, &dy, Gradients { input: Some(&mut dx_alone), weight: None, bias: None });
         assert_close(&dx_alone, &slow[0], times * g.filters * area, &format!("dx alone of {g:?}"));
     }
@@ -228,18 +145,14 @@ impl<E: Element> Twin<E> {
 fn stacks_agree<E: Element>() {
     let mut numbers = Numbers(13);
     let tails = [Tail::ReluMaxPool, Tail::TanhAvgPool];
-    for g in geometries().into_iter().filter(|g| g.stride == (1, 1)) {
+    for g in geometries().into_iter().filter(|g| !stages_of(g).is_empty()) {
         let first = |tail| Stage { geometry: g, tail };
-        if first(tails[0]).output_len() == 0 {
-            continue;
-        }
         // Alone, and before another stage where there is room for one.
         let next = Geometry {
             channels: g.filters,
             size: pooled_size(&g),
             filters: 5,
             kernel: (2, 3),
-            stride: (1, 1),
             padding: (1, 1),
             ..g
         };
@@ -329,6 +242,52 @@ fn stack_agrees<E: Element>(numbers: &mut Numbers, stages: &[Stage]) {
     conv_stack_backward(stages, &x, &slices, &kept, &dy, None, wanted);
     assert_eq!(with_input, grads, "{stages:?}");
 }
+/// What [`every_kernel_agrees_with_its_naive_twin`] tries goes by every way of the table in `route.rs`.
+#[test]
+fn every_way_is_tried() {
+    let passes = [Pass::Forward, Pass::WeightGradient, Pass::InputGradient];
+    let rows = route::TABLE.iter().map(|(pass, tail, ways)| ways.iter().map(|way| (*pass, *tail, *way)));
+    let mut expected: Vec<_> = rows.flatten().collect();
+    let mut tried = vec![];
+    for g in geometries() {
+        tried.extend(passes.map(|pass| (pass, None, way(pass, &g, Place::Plain))));
+        for Stage { tail, .. } in stages_of(&g) {
+            tried.extend(passes.map(|pass| (pass, Some(tail), way(pass, &g, Place::Alone(tail)))));
+            tried.extend(passes.map(|pass| (pass, Some(tail), way(pass, &g, Place::Among(tail)))));
+        }
+    }
+    let key = |(pass, tail, way): &(Pass, Option<Tail>, Way)| format!("{pass:?} {tail:?} {way:?}");
+    for list in [&mut expected, &mut tried] {
+        list.sort_by_key(key);
+        list.dedup();
+    }
+    assert_eq!(tried, expected);
+}
+
+#[test]
+fn the_textbook_agrees_with_the_naive_twins() {
+    let mut numbers = Numbers(17);
+    for g in geometries().into_iter().filter(|g| g.output_len() * g.depth() < 2_000_000) {
+        let (x, w) = (numbers.vec::<f64>(g.input_len()), numbers.vec::<f64>(g.weight_len()));
+        let (b, dy) = (numbers.vec::<f64>(g.filters), numbers.vec::<f64>(g.output_len()));
+        let (mut fast, mut slow) = (vec![1.0; g.output_len()], vec![2.0; g.output_len()]);
+        im2col::forward(&g, &x, &w, Some(&b), &mut fast);
+        reference::conv2d_forward(&g, &x, &w, Some(&b), &mut slow);
+        assert_close(&fast, &slow, g.depth(), &format!("y of {g:?}"));
+        let mut fast = [g.input_len(), g.weight_len(), g.filters].map(|len| numbers.vec::<f64>(len));
+        let mut slow = fast.clone();
+        let [dx, dw, db] = &mut fast;
+        let grads = Gradients { input: Some(dx), weight: Some(dw), bias: Some(db) };
+        im2col::backward(&g, &x, &w, &dy, grads);
+        reference::conv2d_backward_input(&g, &w, &dy, &mut slow[0]);
+        reference::conv2d_backward_weight(&g, &x, &dy, &mut slow[1]);
+        reference::conv2d_backward_bias(&g, &dy, &mut slow[2]);
+        for (fast, slow) in fast.iter().zip(&slow) {
+            assert_close(fast, slow, g.output_len(), &format!("gradients of {g:?}"));
+        }
+    }
+}
+
 #[test]
 fn every_kernel_agrees_with_its_naive_twin() {
     convolution_agrees::<f64>();
@@ -392,6 +351,7 @@ fn convolution_is_the_weight_times_the_columns() {
         kernel: (2, 3),
         stride: (2, 1),
         padding: (1, 0),
+        ..Geometry::default()
     };
     let mut numbers = Numbers(12);
     let (x, w) = (numbers.vec::<f64>(g.input_len()), numbers.vec::<f64>(g.weight_len()));

@@ -10,6 +10,8 @@ use crate::ops::EuclideanDistance;
 use crate::tape::{Tape, Var};
 use crate::tensor::{Element, Shape};
 use crate::{Error, Result};
+use twinglyph_kernels::Geometry;
+use twinglyph_kernels::route::{Pass, Place, Way, way};
 
 /// Layers' seeds of one tower and of the next are so far apart.
 const TOWER: usize = 1 << 12;
@@ -27,6 +29,30 @@ pub struct Architecture {
     pub views: usize,
     /// What is minimised.
     pub objective: Objective,
+}
+
+/// A convolution of an encoder, as the kernels see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Convolution {
+    /// Which layer it is.
+    pub layer: usize,
+    /// Its sizes; of a `conv_transpose2d`, those of the convolution that it is the transpose of.
+    pub geometry: Geometry,
+    /// Where it stands, once layers are fused.
+    pub place: Place,
+    /// The layer's name, `conv2d` or `conv_transpose2d`.
+    pub name: &'static str,
+}
+
+impl Convolution {
+    /// The ways of y, dw and dx.
+    pub fn ways(&self) -> [Way; 3] {
+        let mut passes = [Pass::Forward, Pass::WeightGradient, Pass::InputGradient];
+        if self.name == "conv_transpose2d" {
+            passes.reverse();
+        }
+        passes.map(|pass| way(pass, &self.geometry, self.place))
+    }
 }
 
 impl Architecture {
@@ -96,6 +122,25 @@ impl Architecture {
         }
         for (i, layer) in self.head_layers().iter().enumerate() {
             push("head", i, layer, &[1, 1].into())?;
+        }
+        Ok(all)
+    }
+
+    /// The encoder's convolutions, for so many images.
+    ///
+    /// # Errors
+    /// As [`Architecture::shapes`].
+    pub fn convolutions(&self, images: usize) -> Result<Vec<Convolution>> {
+        let [c, h, w] = self.input;
+        let shapes = std::iter::once(Shape::from([1, c, h, w])).chain(self.shapes()?);
+        let mut all = Vec::new();
+        for (i, ((layer, place), shape)) in
+            self.encoder.iter().zip(fuse::places(&self.encoder)).zip(shapes).enumerate()
+        {
+            let Some(place) = place else { continue };
+            let weight = &layer.parameters(&shape)?[0].shape;
+            let geometry = Geometry { images, ..layer.geometry(&shape, weight)? };
+            all.push(Convolution { layer: i, geometry, place, name: layer.name() });
         }
         Ok(all)
     }

@@ -135,8 +135,7 @@ fn value(source: Source, shape: &Shape, rng: &mut ChaCha8Rng) -> Tensor<f64> {
 
 /// The encoder of the report's text, narrower.
 fn report() -> Vec<Layer> {
-    let conv =
-        |filters| Layer::Conv2d { filters, kernel: Pair(3, 3), stride: Pair(1, 1), padding: Pair(0, 0) };
+    let conv = |filters| Layer::conv2d(filters, 3, 0);
     let pool = || Layer::MaxPool2d { window: Pair(2, 2), stride: None };
     vec![
         conv(4),
@@ -153,8 +152,7 @@ fn report() -> Vec<Layer> {
 
 /// The encoder of figure 5, its kernels and channels as they are.
 fn figure5() -> Vec<Layer> {
-    let conv =
-        |filters| Layer::Conv2d { filters, kernel: Pair(5, 5), stride: Pair(1, 1), padding: Pair(0, 0) };
+    let conv = |filters| Layer::conv2d(filters, 5, 0);
     let pool = || Layer::AvgPool2d { window: Pair(2, 2), stride: None };
     let norm = || Layer::BatchNorm { eps: 1e-3, momentum: 0.99 };
     vec![
@@ -173,8 +171,7 @@ fn figure5() -> Vec<Layer> {
 
 /// A deeper encoder with what metric learning adds: batch-norm between, dropout, embeddings of length 1.
 fn deep() -> Vec<Layer> {
-    let conv =
-        |filters| Layer::Conv2d { filters, kernel: Pair(3, 3), stride: Pair(1, 1), padding: Pair(1, 1) };
+    let conv = |filters| Layer::conv2d(filters, 3, 1);
     let pool = || Layer::MaxPool2d { window: Pair(2, 2), stride: None };
     let norm = || Layer::BatchNorm { eps: 1e-3, momentum: 0.9 };
     vec![

@@ -6,6 +6,8 @@ use crate::Result;
 use crate::ops::{ConvBlock, ConvStack, NormalisedDense, Tail};
 use crate::tape::{Tape, Var};
 use crate::tensor::Element;
+use twinglyph_kernels::im2col;
+use twinglyph_kernels::route::Place;
 
 /// Applies the fused op that does the work of the first few of these layers, all at once, if there is one: its output,
 /// and how many layers they were.
@@ -16,6 +18,10 @@ pub(super) fn apply<E: Element>(
     parameters: &[Vec<Var>],
     mode: Mode,
 ) -> Result<Option<(Var, usize)>> {
+    // By the textbook every op is its own.
+    if im2col::is_asked_for() {
+        return Ok(None);
+    }
     if let Some((op, count)) = conv_stack(layers) {
         let inputs: Vec<Var> = std::iter::once(x).chain(parameters[..count].concat()).collect();
         return Ok(Some((tape.apply(op, &inputs)?, count)));
@@ -34,6 +40,27 @@ pub(super) fn apply<E: Element>(
     Ok(None)
 }
 
+/// Where the convolution of each layer that is one stands.
+pub(super) fn places(layers: &[Layer]) -> Vec<Option<Place>> {
+    let mut all = Vec::with_capacity(layers.len());
+    while let Some(layer) = layers.get(all.len()) {
+        match conv_stack(&layers[all.len()..]).filter(|_| !im2col::is_asked_for()) {
+            Some((stack, count)) => {
+                let place =
+                    |tail| if stack.blocks.len() == 1 { Place::Alone(tail) } else { Place::Among(tail) };
+                let end = all.len() + count;
+                all.extend(stack.blocks.iter().flat_map(|block| [Some(place(block.tail)), None, None]));
+                all.resize(end, None);
+            }
+            None => {
+                let convolves = matches!(layer, Layer::Conv2d { .. } | Layer::ConvTranspose2d { .. });
+                all.push(convolves.then_some(Place::Plain));
+            }
+        }
+    }
+    all
+}
+
 /// The first few layers as a stack, and how many they are. Its inputs are x and their parameters, in order.
 fn conv_stack(layers: &[Layer]) -> Option<(ConvStack, usize)> {
     let blocks: Vec<ConvBlock> = layers.chunks_exact(3).map_while(block).collect();
@@ -44,7 +71,9 @@ fn conv_stack(layers: &[Layer]) -> Option<(ConvStack, usize)> {
 
 /// A convolution, its activation and its pooling, if these three are that.
 fn block(layers: &[Layer]) -> Option<ConvBlock> {
-    let [Layer::Conv2d { stride: Pair(1, 1), padding, .. }, activation, pooling] = layers else {
+    let [convolution, activation, pooling] = layers else { return None };
+    let &Layer::Conv2d { stride: Pair(1, 1), padding, dilation: Pair(1, 1), groups: 1, .. } = convolution
+    else {
         return None;
     };
     let padding = (padding.0, padding.1);
@@ -74,7 +103,12 @@ mod tests {
         for (input, padding) in
             [([1, 12, 13], Pair(0, 0)), ([3, 9, 10], Pair(1, 1)), ([2, 10, 11], Pair(0, 2))]
         {
-            let conv = |filters| Layer::Conv2d { filters, kernel: Pair(3, 3), stride: Pair(1, 1), padding };
+            let conv = |filters| match Layer::conv2d(filters, 3, 0) {
+                Layer::Conv2d { filters, kernel, stride, dilation, groups, .. } => {
+                    Layer::Conv2d { filters, kernel, stride, padding, dilation, groups }
+                }
+                other => other,
+            };
             let window = Pair(2, 2);
             let encoder = vec![
                 conv(5),

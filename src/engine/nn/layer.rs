@@ -8,13 +8,14 @@ use crate::tape::{Op, Tape, Var};
 use crate::tensor::{Element, Shape};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use twinglyph_kernels::Geometry;
 
 /// One entry of an encoder's list. Activation, pooling and flatten are entries of their own, as in PyTorch's
 /// `nn.Sequential`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "layer", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Layer {
-    /// Convolution with bias; weight (filters, C_in, K_h, K_w), bias (filters).
+    /// Convolution with bias; weight (filters, C_in / groups, K_h, K_w), bias (filters). See [`ops::Conv2d`].
     Conv2d {
         /// C_out.
         filters: usize,
@@ -26,6 +27,35 @@ pub enum Layer {
         /// Zeros around the image.
         #[serde(default, skip_serializing_if = "Pair::is_zero")]
         padding: Pair,
+        /// How many pixels apart those stand that neighbouring weights meet.
+        #[serde(default = "Pair::one", skip_serializing_if = "Pair::is_one")]
+        dilation: Pair,
+        /// Into how many parts channels and filters are cut; as many as channels is a depthwise convolution.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        groups: usize,
+    },
+    /// Transposed convolution with bias; weight (C_in, filters / groups, K_h, K_w), bias (filters). See
+    /// [`ops::ConvTranspose2d`].
+    ConvTranspose2d {
+        /// C_out.
+        filters: usize,
+        /// (K_h, K_w).
+        kernel: Pair,
+        /// From the place of one pixel in the output to that of the next.
+        #[serde(default = "Pair::one", skip_serializing_if = "Pair::is_one")]
+        stride: Pair,
+        /// Rows and columns that are cut off around the output.
+        #[serde(default, skip_serializing_if = "Pair::is_zero")]
+        padding: Pair,
+        /// Rows and columns that the output has more below and to the right; less than the stride.
+        #[serde(default, skip_serializing_if = "Pair::is_zero")]
+        output_padding: Pair,
+        /// How many pixels apart those stand that neighbouring weights meet.
+        #[serde(default = "Pair::one", skip_serializing_if = "Pair::is_one")]
+        dilation: Pair,
+        /// Into how many parts channels and filters are cut.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        groups: usize,
     },
     /// max(x, 0).
     Relu {},
@@ -122,6 +152,14 @@ impl Pair {
     }
 }
 
+fn one() -> usize {
+    1
+}
+
+fn is_one(n: &usize) -> bool {
+    *n == 1
+}
+
 fn default_eps() -> f64 {
     1e-3
 }
@@ -131,6 +169,12 @@ fn default_momentum() -> f64 {
 }
 
 impl Layer {
+    /// A convolution of stride and dilation 1 with a square kernel, in one group.
+    pub fn conv2d(filters: usize, kernel: usize, padding: usize) -> Layer {
+        let (kernel, padding) = (Pair(kernel, kernel), Pair(padding, padding));
+        Layer::Conv2d { filters, kernel, stride: Pair(1, 1), padding, dilation: Pair(1, 1), groups: 1 }
+    }
+
     /// A layer of one's own.
     pub fn custom(layer: impl CustomLayer) -> Layer {
         Layer::Custom(AnyLayer::new(layer))
@@ -141,6 +185,7 @@ impl Layer {
         match self {
             Layer::Custom(layer) => layer.name(),
             Layer::Conv2d { .. } => "conv2d",
+            Layer::ConvTranspose2d { .. } => "conv_transpose2d",
             Layer::Relu {} => "relu",
             Layer::Tanh {} => "tanh",
             Layer::Sigmoid {} => "sigmoid",
@@ -168,14 +213,21 @@ impl Layer {
         let glorot = |fan_in, fan_out| Source::GlorotUniform { fan_in, fan_out };
         Ok(match (self, input.dims()) {
             (Layer::Custom(layer), _) => layer.parameters(input)?,
-            (Layer::Conv2d { filters, kernel, .. }, &[_, channels, _, _]) => {
+            (
+                Layer::Conv2d { filters, kernel, groups, .. }
+                | Layer::ConvTranspose2d { filters, kernel, groups, .. },
+                &[_, channels, _, _],
+            ) => {
+                // What does not divide the op refuses.
+                let of_group = |count: usize| count / (*groups).max(1);
                 let area = kernel.0 * kernel.1;
+                let (rows, columns) = match self {
+                    Layer::Conv2d { .. } => (*filters, of_group(channels)),
+                    _ => (channels, of_group(*filters)),
+                };
+                let fans = glorot(of_group(channels) * area, of_group(*filters) * area);
                 vec![
-                    parameter(
-                        "weight",
-                        &[*filters, channels, kernel.0, kernel.1],
-                        glorot(channels * area, filters * area),
-                    ),
+                    parameter("weight", &[rows, columns, kernel.0, kernel.1], fans),
                     parameter("bias", &[*filters], Source::Zeros),
                 ]
             }
@@ -189,9 +241,9 @@ impl Layer {
                 parameter("running_mean", &[channels], Source::RunningMean),
                 parameter("running_var", &[channels], Source::RunningVar),
             ],
-            (Layer::Conv2d { .. }, _) => {
+            (Layer::Conv2d { .. } | Layer::ConvTranspose2d { .. }, _) => {
                 return Err(Error::shape(
-                    "conv2d",
+                    self.name(),
                     format!("an input of shape {input}, expected images (N, C, H, W)"),
                 ));
             }
@@ -255,10 +307,29 @@ impl Layer {
         tape.apply(self.op(mode), &inputs)
     }
 
+    /// The sizes of its convolution, of images and a weight of these shapes; refused of another layer.
+    pub(super) fn geometry(&self, x: &Shape, weight: &Shape) -> Result<Geometry> {
+        match *self {
+            Layer::Conv2d { stride, padding, dilation, groups, .. } => {
+                convolution([stride, padding, dilation], groups).geometry(x, weight)
+            }
+            Layer::ConvTranspose2d { stride, padding, output_padding, dilation, groups, .. } => {
+                let convolution = convolution([stride, padding, dilation], groups);
+                ops::ConvTranspose2d { convolution, output_padding: output_padding.tuple() }
+                    .geometry(x, weight)
+            }
+            _ => Err(Error::shape(self.name(), "is no convolution")),
+        }
+    }
+
     fn op<E: Element>(&self, mode: Mode) -> Box<dyn Op<E>> {
         match *self {
-            Layer::Conv2d { stride, padding, .. } => {
-                Box::new(ops::Conv2d { stride: stride.tuple(), padding: padding.tuple() })
+            Layer::Conv2d { stride, padding, dilation, groups, .. } => {
+                Box::new(convolution([stride, padding, dilation], groups))
+            }
+            Layer::ConvTranspose2d { stride, padding, output_padding, dilation, groups, .. } => {
+                let convolution = convolution([stride, padding, dilation], groups);
+                Box::new(ops::ConvTranspose2d { convolution, output_padding: output_padding.tuple() })
             }
             Layer::Relu {} => Box::new(ops::Relu),
             Layer::Tanh {} => Box::new(ops::Tanh),
@@ -280,6 +351,11 @@ impl Layer {
             Layer::Custom(_) => unreachable!("it is applied by itself"),
         }
     }
+}
+
+fn convolution(pairs: [Pair; 3], groups: usize) -> ops::Conv2d {
+    let [stride, padding, dilation] = pairs.map(Pair::tuple);
+    ops::Conv2d { stride, padding, dilation, groups }
 }
 
 /// running = momentum running + (1 - momentum) batch: mean and biased variance, which batch-norm saved first.

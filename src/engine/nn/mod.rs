@@ -15,7 +15,7 @@ mod parameter;
 mod summary;
 
 pub use crate::ops::Mining;
-pub use architecture::Architecture;
+pub use architecture::{Architecture, Convolution};
 pub use check::{CHECKED_MODELS, check_models};
 pub use custom::{AnyLayer, AnyLoss, CustomLayer, CustomLoss, Form};
 #[cfg(feature = "safetensors")]

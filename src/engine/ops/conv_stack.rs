@@ -47,7 +47,7 @@ impl ConvStack {
         super::shapes::expect_inputs(NAME, inputs, count..=count)?;
         let mut x = inputs[0].clone();
         for (block, params) in self.blocks.iter().zip(inputs[1..].chunks(2)) {
-            let convolution = Conv2d { stride: (1, 1), padding: block.padding };
+            let convolution = Conv2d { padding: block.padding, ..Conv2d::default() };
             let full =
                 Op::<f32>::output_shape(&convolution, &[&x, params[0], params[1]]).map_err(of_this_op)?;
             let &[n, c, h_out, w_out] = full.dims() else { unreachable!("images") };
@@ -73,7 +73,7 @@ impl ConvStack {
     fn stages_of(&self, inputs: &[&Shape]) -> Vec<Stage> {
         let mut x = inputs[0].clone();
         let stage = |(block, params): (&ConvBlock, &[&Shape])| {
-            let convolution = Conv2d { stride: (1, 1), padding: block.padding };
+            let convolution = Conv2d { padding: block.padding, ..Conv2d::default() };
             let geometry: Geometry = convolution.geometry(&x, params[0]).expect("checked by output_shape");
             let (h, w) = pooled_size(&geometry);
             x = [geometry.images, geometry.filters, h, w].into();
@@ -164,30 +164,40 @@ impl<E: Element> Op<E> for ConvStack {
     }
 }
 
+/// ((C_out, K_h, K_w), padding, tail) of each block.
+type Block = ([usize; 3], (usize, usize), Tail);
+
+/// x and the blocks: every way that a stage can go is among them.
+fn cases() -> Vec<([usize; 4], Vec<Block>)> {
+    let (max, average) = (Tail::ReluMaxPool, Tail::TanhAvgPool);
+    vec![
+        ([1, 1, 2, 2], vec![([1, 1, 1], (0, 0), max)]),
+        ([1, 2, 4, 5], vec![([3, 3, 2], (0, 0), max)]),
+        ([2, 2, 7, 6], vec![([2, 3, 3], (0, 0), max)]),
+        ([2, 1, 3, 4], vec![([5, 3, 3], (1, 1), max)]),
+        ([1, 3, 5, 7], vec![([9, 2, 4], (0, 2), max)]),
+        ([1, 4, 4, 5], vec![([3, 3, 3], (1, 1), max)]),
+        ([1, 1, 2, 3], vec![([1, 1, 1], (0, 0), average)]),
+        ([2, 2, 5, 6], vec![([3, 2, 3], (0, 0), average)]),
+        ([1, 3, 4, 3], vec![([2, 3, 3], (1, 2), average)]),
+        ([2, 1, 10, 9], vec![([2, 3, 3], (0, 0), max), ([3, 3, 2], (0, 1), max)]),
+        ([1, 2, 9, 8], vec![([2, 2, 3], (0, 0), average), ([2, 2, 2], (0, 0), average)]),
+        ([1, 1, 9, 9], vec![([2, 3, 3], (1, 0), average), ([2, 3, 3], (0, 1), max)]),
+        (
+            [2, 1, 15, 17],
+            vec![([2, 2, 2], (0, 0), max), ([1, 2, 3], (0, 0), average), ([2, 2, 2], (0, 0), max)],
+        ),
+        // By products of matrices in either form.
+        ([4, 32, 2, 2], vec![([32, 3, 3], (1, 1), max)]),
+        ([1, 32, 4, 4], vec![([32, 3, 3], (1, 1), max)]),
+    ]
+}
+
 impl Samples for ConvStack {
     fn samples<E: Element>() -> Vec<Sample<E>> {
         let mut numbers = Numbers::new(14);
-        let (max, average) = (Tail::ReluMaxPool, Tail::TanhAvgPool);
-        // (x, (C_out, K_h, K_w), padding, tail) and perhaps more blocks.
-        type Block = ([usize; 3], (usize, usize), Tail);
-        let cases: [([usize; 4], &[Block]); 12] = [
-            ([1, 1, 2, 2], &[([1, 1, 1], (0, 0), max)]),
-            ([1, 2, 4, 5], &[([3, 3, 2], (0, 0), max)]),
-            ([2, 2, 7, 6], &[([2, 3, 3], (0, 0), max)]),
-            ([2, 1, 3, 4], &[([5, 3, 3], (1, 1), max)]),
-            ([1, 3, 5, 7], &[([9, 2, 4], (0, 2), max)]),
-            ([1, 1, 2, 3], &[([1, 1, 1], (0, 0), average)]),
-            ([2, 2, 5, 6], &[([3, 2, 3], (0, 0), average)]),
-            ([1, 3, 4, 3], &[([2, 3, 3], (1, 2), average)]),
-            ([2, 1, 10, 9], &[([2, 3, 3], (0, 0), max), ([3, 3, 2], (0, 1), max)]),
-            ([1, 2, 9, 8], &[([2, 2, 3], (0, 0), average), ([2, 2, 2], (0, 0), average)]),
-            ([1, 1, 9, 9], &[([2, 3, 3], (1, 0), average), ([2, 3, 3], (0, 1), max)]),
-            (
-                [2, 1, 15, 17],
-                &[([2, 2, 2], (0, 0), max), ([1, 2, 3], (0, 0), average), ([2, 2, 2], (0, 0), max)],
-            ),
-        ];
-        cases
+        cases()
+            .into_iter()
             .map(|(x, blocks)| {
                 let op = ConvStack {
                     blocks: blocks.iter().map(|&(_, padding, tail)| ConvBlock { padding, tail }).collect(),
@@ -198,7 +208,7 @@ impl Samples for ConvStack {
                 loop {
                     let mut inputs = vec![numbers.tensor(&x)];
                     let mut channels = x[1];
-                    for &([c_out, k_h, k_w], ..) in blocks {
+                    for &([c_out, k_h, k_w], ..) in &blocks {
                         inputs.push(numbers.tensor(&[c_out, channels, k_h, k_w]));
                         inputs.push(numbers.tensor(&[c_out]));
                         channels = c_out;
@@ -208,7 +218,7 @@ impl Samples for ConvStack {
                     }
                 }
             })
-            .into()
+            .collect()
     }
 
     fn refusals() -> Vec<Refusal> {
@@ -264,6 +274,9 @@ fn clear_of_kinks<E: Element>(op: &ConvStack, inputs: &[Tensor<E>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::conv2d;
+    use std::collections::BTreeSet;
+    use twinglyph_kernels::route::{Pass, Place, TABLE, way};
 
     /// Blocks of a kernel of one weight, 1: what is pooled first is the image itself.
     fn clear(tails: &[Tail], size: [usize; 2], image: &[f64]) -> bool {
@@ -321,5 +334,34 @@ mod tests {
         assert!(!clear(&mean, [4, 4], &flat([0.1, 0.2, 0.3, 0.301])));
         // tanh is so flat there that what is 0.1 apart comes within the gap.
         assert!(!clear(&mean, [4, 4], &flat([0.1, 0.2, 4.0, 4.1])));
+    }
+
+    /// The gradient check in f64, which runs at every SIMD level, goes by every way of the kernels' table.
+    #[test]
+    fn every_way_to_convolve_has_a_gradient_sample() {
+        let mut taken = BTreeSet::new();
+        let mut take = |g: &Geometry, place: Place, tail: Option<Tail>| {
+            for pass in [Pass::Forward, Pass::WeightGradient, Pass::InputGradient] {
+                taken.insert(format!("{pass:?} of {tail:?} by {}", way(pass, g, place)));
+            }
+        };
+        for (op, x, [c_out, k_h, k_w], _) in conv2d::cases() {
+            let weight = Shape::from([c_out, x[1] / op.groups, k_h, k_w]);
+            take(&op.geometry(&Shape::from(x), &weight).unwrap(), Place::Plain, None);
+        }
+        for (mut x, blocks) in cases() {
+            for &([c_out, k_h, k_w], padding, tail) in &blocks {
+                let (op, weight) = (Conv2d { padding, ..Conv2d::default() }, [c_out, x[1], k_h, k_w]);
+                let g = op.geometry(&Shape::from(x), &Shape::from(weight)).unwrap();
+                let place = if blocks.len() == 1 { Place::Alone(tail) } else { Place::Among(tail) };
+                take(&g, place, Some(tail));
+                let (h, w) = pooled_size(&g);
+                x = [x[0], c_out, h, w];
+            }
+        }
+        let all = TABLE.iter().flat_map(|(pass, tail, ways)| {
+            ways.iter().map(move |way| format!("{pass:?} of {tail:?} by {way}"))
+        });
+        assert_eq!(taken, all.collect());
     }
 }

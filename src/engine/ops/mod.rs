@@ -11,6 +11,7 @@ mod broadcast;
 mod contrastive_loss;
 mod conv2d;
 mod conv_stack;
+mod conv_transpose2d;
 mod dense;
 mod distance;
 mod dropout;
@@ -38,6 +39,7 @@ pub use batch_norm::{BatchNorm, BatchNormEval};
 pub use broadcast::{BroadcastAdd, BroadcastMul};
 pub use contrastive_loss::ContrastiveLoss;
 pub use conv_stack::{ConvBlock, ConvStack, Tail};
+pub use conv_transpose2d::ConvTranspose2d;
 pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub use distance::{EuclideanDistance, SquaredDistance};
@@ -118,6 +120,7 @@ pub fn table() -> Vec<Entry> {
         "sigmoid": Sigmoid,
         "dense": Dense,
         "conv2d": Conv2d,
+        "conv_transpose2d": ConvTranspose2d,
         "conv_stack": ConvStack,
         "max_pool2d": MaxPool2d,
         "avg_pool2d": AvgPool2d,

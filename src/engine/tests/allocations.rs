@@ -102,12 +102,7 @@ fn step(model: &mut Model<f32>, adam: &mut Adam<f32>, trainable: &[twinglyph_eng
 #[test]
 fn from_the_second_step_on_no_tensor_is_allocated_but_short_lists() {
     let _alone = ALONE.lock();
-    let conv = |padding| Layer::Conv2d {
-        filters: FILTERS,
-        kernel: Pair(3, 3),
-        stride: Pair(1, 1),
-        padding: Pair(padding, padding),
-    };
+    let conv = |padding| Layer::conv2d(FILTERS, 3, padding);
     let batch_norm = || Layer::BatchNorm { eps: 1e-3, momentum: 0.9 };
     let encoder = vec![
         conv(0),
@@ -176,7 +171,7 @@ fn embedding_one_number_of_images_after_the_other_holds_no_more_than_the_largest
     // So many filters that up to 64 images are encoded at a time.
     let (filters, window) = (64, Pair(4, 4));
     let encoder = vec![
-        Layer::Conv2d { filters, kernel: Pair(1, 1), stride: Pair(1, 1), padding: Pair(0, 0) },
+        Layer::conv2d(filters, 1, 0),
         Layer::Tanh {},
         Layer::AvgPool2d { window, stride: None },
         Layer::Sigmoid {},

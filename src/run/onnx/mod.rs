@@ -88,11 +88,13 @@ impl Graph {
         }
         let out = format!("encoder.{i}");
         match *layer {
-            Layer::Conv2d { kernel, stride, padding, .. } => {
-                let Pair(v, h) = padding;
-                let attributes =
-                    vec![ints("kernel_shape", kernel), ints("strides", stride), list("pads", &[v, h, v, h])];
-                self.node("Conv", &out, &names, attributes);
+            Layer::Conv2d { kernel, stride, padding, dilation, groups, .. } => {
+                self.node("Conv", &out, &names, convolution([kernel, stride, padding, dilation], groups));
+            }
+            Layer::ConvTranspose2d { kernel, stride, padding, output_padding, dilation, groups, .. } => {
+                let mut attributes = convolution([kernel, stride, padding, dilation], groups);
+                attributes.push(ints("output_padding", output_padding));
+                self.node("ConvTranspose", &out, &names, attributes);
             }
             Layer::Relu {} => self.node("Relu", &out, &[], vec![]),
             Layer::Tanh {} => self.node("Tanh", &out, &[], vec![]),
@@ -149,6 +151,19 @@ fn value_info(name: &str, dims: &[i64]) -> Message {
         Message::default().message(1, Message::default().text(2, "N")).messages(1, dims.iter().map(side));
     let tensor = Message::default().int(1, FLOAT).message(2, shape);
     Message::default().text(1, name).message(2, Message::default().message(1, tensor))
+}
+
+/// Of a convolution and of a transposed one; what is as usual is not written.
+fn convolution([kernel, stride, padding, dilation]: [Pair; 4], groups: usize) -> Vec<Message> {
+    let Pair(v, h) = padding;
+    let mut all = vec![ints("kernel_shape", kernel), ints("strides", stride), list("pads", &[v, h, v, h])];
+    if dilation != Pair(1, 1) {
+        all.push(ints("dilations", dilation));
+    }
+    if groups != 1 {
+        all.push(int("group", groups as i64));
+    }
+    all
 }
 
 fn int(name: &str, value: i64) -> Message {

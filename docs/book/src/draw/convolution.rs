@@ -19,6 +19,7 @@ fn example() -> (Problem, Steps) {
             kernel: (2, 3),
             stride: (1, 1),
             padding: (0, 0),
+            ..Geometry::default()
         },
         input: vec![1.0, 0.0, 2.0, -1.0, 3.0, 1.0, 0.0, 2.0, 0.0, -2.0, 1.0, 1.0],
         weight: vec![1.0, -1.0, 0.0, 2.0, 0.0, 1.0],
@@ -123,6 +124,7 @@ pub fn stride() -> String {
         kernel: (1, 3),
         stride: (1, 2),
         padding: (0, 0),
+        ..Geometry::default()
     };
     let mut input = ROW.to_vec();
     input.push(2.0);

@@ -42,6 +42,7 @@ impl Sizes {
             kernel: unsigned(k_h, k_w),
             stride: unsigned(self.stride[0], self.stride[1]),
             padding: unsigned(self.padding[0], self.padding[1]),
+            ..Geometry::default()
         }
     }
 
@@ -110,6 +111,7 @@ pub fn problems(images: usize) -> Vec<Given> {
         kernel: (2, 2),
         stride: (1, 1),
         padding: (0, 0),
+        ..Geometry::default()
     };
     let by_hand = |dy: [f64; 4]| Problem {
         geometry: plain,

@@ -179,16 +179,21 @@ fn complete(array: &str, index: &[usize], axes: &[&str], sizes: &[usize]) -> Res
     Ok([&vec![0; left_out][..], index].concat())
 }
 
+/// A factor before a letter, which is not written where it is 1.
+pub(super) fn factor(by: usize) -> String {
+    if by == 1 { String::new() } else { by.to_string() }
+}
+
 /// Which row window i sees through row u of the kernel, as `2i + u - 1`.
-pub(super) fn place(i: &str, u: &str, stride: usize, padding: usize) -> String {
-    let step = if stride == 1 { String::new() } else { stride.to_string() };
+pub(super) fn place(i: &str, u: &str, stride: usize, dilation: usize, padding: usize) -> String {
     let back = if padding == 0 { String::new() } else { format!(" - {padding}") };
-    format!("{step}{i} + {u}{back}")
+    format!("{}{i} + {}{u}{back}", factor(stride), factor(dilation))
 }
 
 /// [`place`] of rows and of columns.
 pub(super) fn places(g: &Geometry) -> [String; 2] {
-    [place("i", "u", g.stride.0, g.padding.0), place("j", "v", g.stride.1, g.padding.1)]
+    let row = place("i", "u", g.stride.0, g.dilation.0, g.padding.0);
+    [row, place("j", "v", g.stride.1, g.dilation.1, g.padding.1)]
 }
 
 /// y, or a gradient, as a sum in letters.
@@ -207,18 +212,24 @@ pub(super) fn formula(g: &Geometry, of: Option<Gradient>) -> String {
 /// The windows that see row r and column q.
 fn windows(g: &Geometry, r: usize, q: usize) -> Vec<String> {
     let [row, column] = places(g);
-    let solutions = |at: usize, (count, kernel): (usize, usize), stride: usize, padding: usize| {
+    let solutions = |at: usize, (count, kernel): (usize, usize), [stride, dilation, padding]: [usize; 3]| {
         let pairs = (0..count).flat_map(|i| (0..kernel).map(move |u| (i, u)));
         let found: Vec<String> = pairs
-            .filter(|(i, u)| i * stride + u == at + padding)
+            .filter(|(i, u)| i * stride + u * dilation == at + padding)
             .map(|(i, u)| format!("({i},{u})"))
             .collect();
         if found.is_empty() { "no solution".to_string() } else { found.join(" ") }
     };
     let (h_out, w_out) = g.output_size();
     vec![
-        format!("{row} = {r} for (i,u) = {}", solutions(r, (h_out, g.kernel.0), g.stride.0, g.padding.0)),
-        format!("{column} = {q} for (j,v) = {}", solutions(q, (w_out, g.kernel.1), g.stride.1, g.padding.1)),
+        format!(
+            "{row} = {r} for (i,u) = {}",
+            solutions(r, (h_out, g.kernel.0), [g.stride.0, g.dilation.0, g.padding.0])
+        ),
+        format!(
+            "{column} = {q} for (j,v) = {}",
+            solutions(q, (w_out, g.kernel.1), [g.stride.1, g.dilation.1, g.padding.1])
+        ),
     ]
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::str::FromStr;
 use twinglyph_kernels::Geometry;
 
-/// The largest size of an axis, stride or padding; what can be computed is decided later, by the arrays.
+/// The largest size of an axis, stride, padding or dilation; what can be computed is decided later, by the arrays.
 const LARGEST_SIZE: usize = 4000;
 
 /// The largest number, either way: with more digits nothing is seen.
@@ -46,6 +46,8 @@ pub struct Given {
     pub stride: Pair,
     /// (p_h, p_w).
     pub padding: Pair,
+    /// (d_h, d_w).
+    pub dilation: Pair,
     /// What the numbers that are not given are drawn from.
     pub seed: u64,
 }
@@ -174,8 +176,12 @@ impl Given {
             kernel: (kernel.0, kernel.1),
             stride: (self.stride.0, self.stride.1),
             padding: (self.padding.0, self.padding.1),
+            dilation: (self.dilation.0, self.dilation.1),
+            ..Geometry::default()
         };
-        for (name, pair) in [("input", size), ("kernel", kernel), ("stride", self.stride)] {
+        for (name, pair) in
+            [("input", size), ("kernel", kernel), ("stride", self.stride), ("dilation", self.dilation)]
+        {
             if pair.0 == 0 || pair.1 == 0 {
                 return Err(format!("{name}: {} x {}, expected at least 1 x 1", pair.0, pair.1));
             }
@@ -216,7 +222,7 @@ impl Given {
     }
 
     /// From JSON: the `problem` of a trace, or a whole trace. `input` (C_in, H, W) and `kernel` (C_out, C_in, K_h, K_w) must
-    /// be there, `bias`, `upstream`, `stride` and `padding` may.
+    /// be there, `bias`, `upstream`, `stride`, `padding` and `dilation` may.
     ///
     /// # Errors
     /// A sentence that begins with the key that is wrong.
@@ -226,7 +232,7 @@ impl Given {
         let Value::Object(problem) = problem else {
             return Err("expected an object with the keys input and kernel".into());
         };
-        const KEYS: [&str; 6] = ["input", "kernel", "bias", "upstream", "stride", "padding"];
+        const KEYS: [&str; 7] = ["input", "kernel", "bias", "upstream", "stride", "padding", "dilation"];
         if let Some(key) = problem.keys().find(|key| !KEYS.contains(&key.as_str())) {
             return Err(format!("{key}: unknown key, expected some of {}", KEYS.join(", ")));
         }
@@ -261,6 +267,7 @@ impl Given {
             upstream: key("upstream", 3)?.map(|upstream| upstream.rows),
             stride: pair("stride", 1)?,
             padding: pair("padding", 0)?,
+            dilation: pair("dilation", 1)?,
             seed,
         })
     }

@@ -80,6 +80,7 @@ fn problem(problem: &Problem) -> Value {
         "upstream": nested(&problem.grad_output, &output_shape(g).sizes),
         "stride": [g.stride.0, g.stride.1],
         "padding": [g.padding.0, g.padding.1],
+        "dilation": [g.dilation.0, g.dilation.1],
     })
 }
 
@@ -92,6 +93,7 @@ fn geometry(g: &Geometry) -> Value {
         "kernel": pair(g.kernel),
         "stride": pair(g.stride),
         "padding": pair(g.padding),
+        "dilation": pair(g.dilation),
         "output": pair(g.output_size()),
     })
 }

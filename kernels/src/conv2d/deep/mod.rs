@@ -20,39 +20,17 @@ mod transforms;
 
 use super::channels_last::ChannelsLast;
 use super::phases::Layout;
+use super::route::Form;
 use super::winograd::{FOUR, Four, TWO, Two};
-use super::{Geometry, MANY_IMAGES, NO_WINNER, pooled_size};
+use super::{Geometry, NO_WINNER, pooled_size};
 use crate::parallel::{deal_by_itself, parts};
 use crate::{Element, scratch};
 use convolution::{Convolution, Convolve};
 use matrices::whole;
 use sums::{Sums, WeightSums};
 
-/// Channels and filters from which on this is the faster way.
-const LEAST: usize = 32;
-/// Patches of an image up to which it is: the matrices of more would not stay in the caches.
-const MOST_PATCHES: usize = 256;
 /// Patches of a group of images: so many that the filters' matrices are not read for only a few.
 const GROUP: usize = 64;
-
-/// Side of the squares of outputs, if this is the way for such a convolution.
-fn side(g: &Geometry) -> Option<usize> {
-    let fits = g.kernel == (3, 3) && g.stride == (1, 1) && g.channels >= LEAST && g.filters >= LEAST;
-    let images = g.images.min(MANY_IMAGES);
-    // What costs, in multiply-adds: the products, each channel's patches' transform, each filter's outputs'.
-    let cost = |side: usize, patches: usize, outputs: usize| {
-        let count = tiles(g, side).0 * tiles(g, side).1;
-        let products = (side + 2) * (side + 2) * g.channels * g.filters;
-        let cost = images * count * (products + g.channels * patches + g.filters * outputs);
-        (cost, count)
-    };
-    let (two, four) = (cost(2, 80, 40), cost(4, 400, 150));
-    let (best, side) = if four.0 < two.0 { (four, 4) } else { (two, 2) };
-    // The filters' own transform, once for all images.
-    let once = 60 * g.channels * g.filters;
-    let direct = images * g.positions() * g.depth() * g.filters;
-    (fits && best.1 <= MOST_PATCHES && best.0 + once < direct).then_some(side)
-}
 
 /// Rows and columns of squares of outputs.
 fn tiles(g: &Geometry, side: usize) -> (usize, usize) {
@@ -60,20 +38,16 @@ fn tiles(g: &Geometry, side: usize) -> (usize, usize) {
     (h.div_ceil(side), w.div_ceil(side))
 }
 
-/// y = conv(x, weight) + bias, if this is the way for such a convolution.
+/// y = conv(x, weight) + bias.
 pub(super) struct Forward<E> {
     g: Geometry,
     convolution: Box<dyn Convolve<E>>,
 }
 
 impl<E: Element> Forward<E> {
-    pub(super) fn new(g: &Geometry, weight: &[E], bias: Option<&[E]>) -> Option<Forward<E>> {
+    pub(super) fn new(g: &Geometry, form: Form, weight: &[E], bias: Option<&[E]>) -> Forward<E> {
         let weight = |o: usize, c: usize, tap: usize| weight[(o * g.channels + c) * 9 + tap];
-        let convolution: Box<dyn Convolve<E>> = match side(g)? {
-            2 => Box::new(Convolution::<E, Two, TWO>::new(g, bias, (0, 0), weight)),
-            _ => Box::new(Convolution::<E, Four, FOUR>::new(g, bias, (0, 0), weight)),
-        };
-        Some(Forward { g: *g, convolution })
+        Forward { g: *g, convolution: convolution(g, form, bias, (0, 0), weight) }
     }
 
     pub(super) fn run(&self, x: &[E], y: &mut [E]) {
@@ -110,7 +84,21 @@ impl<E: Element> Forward<E> {
     }
 }
 
-/// dx as a convolution of dy, and dw, if this is the way for such a convolution.
+/// A convolution by a form; `least` is the size (H, W) that its images have at least, `weight(o, c, tap)` are the filters.
+fn convolution<E: Element>(
+    g: &Geometry,
+    form: Form,
+    bias: Option<&[E]>,
+    least: (usize, usize),
+    weight: impl Fn(usize, usize, usize) -> E,
+) -> Box<dyn Convolve<E>> {
+    match form {
+        Form::Two => Box::new(Convolution::<E, Two, TWO>::new(g, bias, least, weight)),
+        Form::Four => Box::new(Convolution::<E, Four, FOUR>::new(g, bias, least, weight)),
+    }
+}
+
+/// dx as a convolution of dy, and dw.
 pub(super) struct Backward<E: Element> {
     g: Geometry,
     x: ChannelsLast,
@@ -120,28 +108,20 @@ pub(super) struct Backward<E: Element> {
 }
 
 impl<E: Element> Backward<E> {
-    pub(super) fn new(g: &Geometry, weight: &[E], with_input: bool) -> Option<Backward<E>> {
-        let weight_side = side(g)?;
-        let (padding, size) =
-            ((2_usize.checked_sub(g.padding.0)?, 2_usize.checked_sub(g.padding.1)?), g.output_size());
-        let turned = Geometry { channels: g.filters, size, filters: g.channels, padding, ..*g };
-        let input_side = side(&turned)?;
-        let squares = tiles(g, weight_side);
-        let reach = |squares: usize, padding: usize| squares * weight_side + padding;
-        let least = (reach(squares.0, padding.0), reach(squares.1, padding.1));
-        // Turned by half a circle.
+    /// By these forms of dw and of dx.
+    pub(super) fn new(g: &Geometry, [dw, dx]: [Form; 2], weight: &[E], with_input: bool) -> Backward<E> {
+        let turned = g.turned().expect("where it goes this way");
+        let (squares, side) = (tiles(g, dw.side()), dw.side());
+        let least = (squares.0 * side + turned.padding.0, squares.1 * side + turned.padding.1);
         let flipped = |c: usize, o: usize, tap: usize| weight[(o * g.channels + c) * 9 + 8 - tap];
-        let input: Box<dyn Convolve<E>> = match input_side {
-            2 => Box::new(Convolution::<E, Two, TWO>::new(&turned, None, least, flipped)),
-            _ => Box::new(Convolution::<E, Four, FOUR>::new(&turned, None, least, flipped)),
-        };
+        let input = convolution(&turned, dx, None, least, flipped);
         let dy = *input.source();
-        let last = source(g, weight_side, (0, 0));
-        let sums: Box<dyn WeightSums<E>> = match weight_side {
-            2 => Box::new(Sums::<Two, TWO>::new(g, &last, &dy)),
-            _ => Box::new(Sums::<Four, FOUR>::new(g, &last, &dy)),
+        let last = source(g, side, (0, 0));
+        let sums: Box<dyn WeightSums<E>> = match dw {
+            Form::Two => Box::new(Sums::<Two, TWO>::new(g, &last, &dy)),
+            Form::Four => Box::new(Sums::<Four, FOUR>::new(g, &last, &dy)),
         };
-        Some(Backward { g: *g, x: last, dy, input: with_input.then_some(input), weight: sums })
+        Backward { g: *g, x: last, dy, input: with_input.then_some(input), weight: sums }
     }
 
     /// Images that a part of the batch has at least: with fewer, adding its dw to the others' would be most of the work.

@@ -2,7 +2,7 @@
 
 use super::matrices::{Grid, Matrices};
 use crate::Element;
-use crate::conv2d::windows::largest_of_four;
+use crate::conv2d::pooled::largest_of_four;
 use crate::conv2d::winograd::{Form, stretch_filters};
 use crate::simd::{Kernel, Simd};
 use std::marker::PhantomData;

@@ -4,15 +4,14 @@
 //! quads side by side are four windows side by side: interleaved, a vector of quads is two of windows, row 2i + a of
 //! them in rows of 2 S. That is how they are written ([`Layout`]).
 
-use super::{Bank, Outputs, Tail};
-use crate::conv2d::averages::store_pair;
+use super::{Bank, Finish, Outputs};
 use crate::conv2d::phases::Layout;
 use crate::conv2d::phases::Phases;
 use crate::conv2d::plan::{bands, even_bands};
-use crate::conv2d::windows::largest_of_four;
-use crate::conv2d::winograd::{FOUR, Four};
+use crate::conv2d::pooled::{largest_of_four, store_pair};
 use crate::conv2d::{Geometry, pooled_size};
 use crate::simd::{MAX_LANES, Simd};
+use crate::tile::fits;
 use crate::{Element, scratch};
 
 /// Quads in a band: what the filters read of the image and what they write stays in the second-level cache.
@@ -23,17 +22,12 @@ pub(in crate::conv2d) struct QuadForward<'a, E: Element> {
     /// (H, W) of y.
     size: (usize, usize),
     phases: Phases,
-    bank: Bank<E, Four, FOUR>,
+    bank: Bank<E>,
     bias: &'a [E],
     /// Rows of quads in a band.
     band: usize,
     /// Whether y is in rows of W, and not as [`layout`] says.
     dense: bool,
-}
-
-/// Whether this form is for such a convolution.
-pub(in crate::conv2d) fn fits(g: &Geometry) -> bool {
-    g.kernel == (3, 3)
 }
 
 fn phases(g: &Geometry) -> Phases {
@@ -58,12 +52,14 @@ impl<'a, E: Element> QuadForward<'a, E> {
         dense: bool,
     ) -> QuadForward<'a, E> {
         let (size, phases) = (pooled_size(g), phases(g).of(x));
-        let bank = Bank::new(g, &phases, weight);
+        let bank = Bank::new(g, &phases, |o, c, tap| weight[(o * g.channels + c) * 9 + tap]);
         let band = even_bands(size.0.div_ceil(2), phases.row, BAND);
         QuadForward { size, phases, bank, bias, band, dense }
     }
 
-    /// As [`MaxForward::image`](crate::conv2d::windows::MaxForward::image).
+    /// `winner` is 0 to 3 in row order, [`NO_WINNER`](crate::conv2d::NO_WINNER) where the ReLU gave 0; nobody asks for it
+    /// where it is empty. The first of equals wins; a NaN passes, and so does one made of an infinity and its opposite in
+    /// one window.
     pub(in crate::conv2d) fn image(&self, x: &[E], y: &mut [E], winner: &mut [u8]) {
         let ((h, w), row, filters) = (self.size, self.phases.row, self.bank.filters);
         let (rows, quads) = (h.div_ceil(2), w.div_ceil(2));
@@ -102,10 +98,10 @@ struct MaxPool<'a, E: Element, const WINNERS: bool> {
     winner: (&'a mut [u8], usize),
 }
 
-impl<E: Element, const WINNERS: bool> Tail<E, Four, FOUR> for MaxPool<'_, E, WINNERS> {
+impl<E: Element, const WINNERS: bool> Finish<E> for MaxPool<'_, E, WINNERS> {
     #[inline(always)]
     fn check(&self, filters: usize, len: usize) {
-        let fits = |room: usize, half: usize| half >= 2 * len && room >= (2 * filters - 1) * half + 2 * len;
+        let fits = |room: usize, half: usize| half >= 2 * len && fits(2 * filters, half, 2 * len, room);
         assert!(self.bias.len() == filters && fits(self.y.0.len(), self.y.1));
         assert!(!WINNERS || fits(self.winner.0.len(), self.winner.1));
     }
@@ -115,7 +111,7 @@ impl<E: Element, const WINNERS: bool> Tail<E, Four, FOUR> for MaxPool<'_, E, WIN
         &mut self,
         s: S,
         o: usize,
-        outputs: Outputs<E, Four, FOUR>,
+        outputs: Outputs<E>,
         (p, n): (usize, usize),
     ) {
         let bias = s.splat(self.bias[o]);

@@ -1,10 +1,10 @@
 use super::grid::{Grid, WIDTH};
 use super::{Page, shape};
 use crate::Gradient;
-use crate::trace::cell::{formula, places};
+use crate::trace::cell::{factor, formula, places};
 use crate::trace::{Trace, input_shape, output_shape, short, weight_shape, zoo};
 use twinglyph_kernels::Geometry;
-use twinglyph_kernels::reference::{col2im, dilate, dilated_size, im2col, pad, padded_size};
+use twinglyph_kernels::reference::{col2im, dilate, dilated_size, im2col, pad, padded_size, reach};
 
 /// How many numbers the summands of a gradient may have to be drawn one by one.
 const SUMMANDS: usize = 250;
@@ -23,8 +23,9 @@ pub(super) fn given(page: &mut Page, trace: &Trace) {
         shape(&x),
         shape(&w)
     ));
+    let apart = if g.dilation == (1, 1) { String::new() } else { format!(", dilation {}", pair(g.dilation)) };
     page.line(&format!(
-        "stride {}, padding {}, output y {} (C_out, H_out, W_out)",
+        "stride {}, padding {}{apart}, output y {} (C_out, H_out, W_out)",
         pair(g.stride),
         pair(g.padding),
         shape(&y)
@@ -206,13 +207,17 @@ pub(super) fn gather(page: &mut Page, trace: &Trace) {
     let (rows, width) = dilated_size(g);
     let pair = |a: usize, b: usize| format!("({a} and {b})");
     let between = pair(g.stride.0 - 1, g.stride.1 - 1);
-    let around = pair(g.kernel.0 - 1, g.kernel.1 - 1);
-    let (h, w) = padded_size(g);
-    let left_over = pair((h - g.kernel.0) % g.stride.0, (w - g.kernel.1) % g.stride.1);
+    let ((h, w), (down, across)) = (padded_size(g), reach(g));
+    let around = pair(down, across);
+    let left_over = pair((h - down - 1) % g.stride.0, (w - across - 1) % g.stride.1);
+    let (by, gather) = match g.dilation {
+        (1, 1) => ("K - 1", String::new()),
+        (d_h, d_w) => ("d (K - 1)", format!(", dilation {d_h} x {d_w}")),
+    };
     page.step(
         &format!("dy dilated {}", shape(&[g.filters, rows, width])),
         &[
-            &format!("Zeros between its rows and columns: stride - 1 {between}; around it: K - 1 {around};"),
+            &format!("Zeros between its rows and columns: stride - 1 {between}; around it: {by} {around};"),
             &format!("below and at the right also what the stride leaves over {left_over}."),
         ],
     );
@@ -227,11 +232,14 @@ pub(super) fn gather(page: &mut Page, trace: &Trace) {
     );
     page.grids(kernels("turned", g, [g.channels, g.filters], |k| short(steps.turned[k])));
 
-    let start =
-        |a: &str, p: usize, u: &str| if p == 0 { format!("{a} + {u}") } else { format!("{a} + {p} + {u}") };
-    let (row, column) = (start("r", g.padding.0, "u"), start("q", g.padding.1, "v"));
+    let start = |a: &str, p: usize, d: usize, u: &str| {
+        let padding = if p == 0 { String::new() } else { format!(" + {p}") };
+        format!("{a}{padding} + {}{u}", factor(d))
+    };
+    let row = start("r", g.padding.0, g.dilation.0, "u");
+    let column = start("q", g.padding.1, g.dilation.1, "v");
     page.step(
-        &format!("dx = dilated * turned, stride 1 {}", shape(&input_shape(g).sizes)),
+        &format!("dx = dilated * turned, stride 1{gather} {}", shape(&input_shape(g).sizes)),
         &[
             &format!("dx[c,r,q] = sum of turned[c,o,u,v] dilated[o, {row}, {column}] over o,u,v"),
             "Here is the flip: who gathers turns the kernel; col2im, which scatters, does not.",

@@ -1,4 +1,4 @@
-//! Convolution, bias, tanh and 2 x 2 average-pooling in one.
+//! Convolution, bias, activation and 2 x 2 pooling in one, by tiles.
 //!
 //! ```text
 //! t       = tanh(conv(x) + b)
@@ -11,18 +11,24 @@
 //! dconv[2i + a, 2j + b] = dy[i, j] / 4 (1 - t[2i + a, 2j + b]^2)
 //! ```
 //!
-//! t is kept for this, in rows of S: where the product puts it, nothing is moved.
+//! t is kept for this, in rows of S: where the product puts it, nothing is moved. With ReLU and max-pooling it is
+//!
+//! ```text
+//! y[i, j] = max(0, largest of conv at (2i, 2j), (2i, 2j + 1), (2i + 1, 2j), (2i + 1, 2j + 1))
+//! ```
+//!
+//! since the largest of the rectified is the rectified largest; back see [`winners`](super::winners).
 
-use super::backward::{Backward, Work};
+use super::gather::{Gather, Work};
 use super::phases::Layout;
 use super::plan::{Plan, bands, even_bands};
-use super::{Geometry, pooled_size};
+use super::{Geometry, NO_WINNER, pooled_size};
 use crate::map::{Identity, sum_chunk};
-use crate::simd::{Kernel, Level, Simd};
+use crate::simd::{Kernel, Level, MAX_LANES, Simd};
 use crate::tile::{Init, Multiply, block_height, blocks, pack};
 use crate::{Element, math, scratch};
 
-/// Positions in a band: a block's part of t stays in the first-level cache until it is pooled.
+/// Positions in a band: a block's part of the sums stays in the first-level cache until it is pooled.
 const BAND: usize = 512;
 
 /// The plan of what is pooled: an odd last row or column is not. `x` is how x is written.
@@ -37,8 +43,17 @@ pub(super) fn kept_len(g: &Geometry) -> usize {
     g.filters * plan.h_out * plan.row
 }
 
-/// y and t, an image at a time.
-pub(super) struct AverageForward<'a, E: Element> {
+/// What is kept for the way back.
+pub(super) enum Keep<'a, E> {
+    /// All of t.
+    Tanh(&'a mut [E]),
+    /// 0 to 3 in row order, [`NO_WINNER`] where the ReLU gave 0; nobody asks for them where they are empty. The first of
+    /// equals wins; a NaN passes, and so does one made of an infinity and its opposite in one window.
+    Winners(&'a mut [u8]),
+}
+
+/// y, an image at a time.
+pub(super) struct PooledForward<'a, E: Element> {
     level: Level,
     plan: &'a Plan,
     packed: scratch::Scratch<E>,
@@ -47,34 +62,55 @@ pub(super) struct AverageForward<'a, E: Element> {
     band: usize,
 }
 
-impl<'a, E: Element> AverageForward<'a, E> {
-    pub(super) fn new(plan: &'a Plan, weight: &[E], bias: &'a [E]) -> AverageForward<'a, E> {
+impl<'a, E: Element> PooledForward<'a, E> {
+    pub(super) fn new(plan: &'a Plan, weight: &[E], bias: &'a [E]) -> PooledForward<'a, E> {
         let (level, g) = (Level::current(), &plan.g);
         let depth = g.depth();
         let mut packed = scratch::any::<E>(g.weight_len());
         pack(block_height(level), g.filters, depth, |o, k| weight[o * depth + k], &mut packed);
-        AverageForward { level, plan, packed, bias, band: even_bands(plan.h_out / 2, 2 * plan.row, BAND) }
+        PooledForward { level, plan, packed, bias, band: even_bands(plan.h_out / 2, 2 * plan.row, BAND) }
     }
 
-    pub(super) fn image(&self, x: &[E], y: &mut [E], t: &mut [E]) {
-        let plan = self.plan;
-        let (h, w, depth) = (plan.h_out / 2, plan.w_out / 2, plan.g.depth());
-        let plane = plan.h_out * plan.row;
+    pub(super) fn image(&self, x: &[E], y: &mut [E], mut keep: Keep<'_, E>) {
+        let (level, plan) = (self.level, self.plan);
+        let (h, w, row, depth) = (plan.h_out / 2, plan.w_out / 2, plan.row, plan.g.depth());
+        let plane = plan.h_out * row;
+        let height = block_height(level);
         let planes = plan.phases.split(x);
         let columns = plan.columns(planes.as_deref().unwrap_or(x));
+        let mut tile = scratch::any::<E>(match keep {
+            Keep::Tanh(_) => 0,
+            Keep::Winners(_) => height.min(plan.g.filters) * 2 * self.band * row,
+        });
         for rows in bands(h, self.band) {
-            let start = 2 * rows.start * plan.row;
-            let len = (2 * rows.len() - 1) * plan.row + plan.w_out;
-            let columns = columns.window(start, len);
-            for block in blocks(block_height(self.level), plan.g.filters) {
+            let (start, whole) = (2 * rows.start * row, 2 * rows.len() * row);
+            let columns = columns.window(start, whole - row + plan.w_out);
+            for block in blocks(height, plan.g.filters) {
                 let packed = &self.packed[block.start * depth..block.end * depth];
-                let init = Init::Bias(&self.bias[block.clone()]);
-                let out = &mut t[block.start * plane + start..];
-                E::dispatch_at(self.level, Multiply { packed, rows: columns, init, out, stride: plane });
-                for o in block {
-                    let t = &mut t[o * plane + start..][..2 * rows.len() * plan.row];
-                    let y = &mut y[(o * h + rows.start) * w..(o * h + rows.end) * w];
-                    E::dispatch_at(self.level, TanhPool { t, row: plan.row, y, w });
+                let multiply = |init, out: &mut [E], stride| {
+                    E::dispatch_at(level, Multiply { packed, rows: columns, init, out, stride });
+                };
+                match &mut keep {
+                    Keep::Tanh(t) => {
+                        let bias = Init::Bias(&self.bias[block.clone()]);
+                        multiply(bias, &mut t[block.start * plane + start..], plane);
+                    }
+                    Keep::Winners(_) => multiply(Init::Zero, &mut tile, whole),
+                }
+                for (i, o) in block.enumerate() {
+                    let place = (o * h + rows.start) * w..(o * h + rows.end) * w;
+                    let y = &mut y[place.clone()];
+                    match &mut keep {
+                        Keep::Tanh(t) => {
+                            let t = &mut t[o * plane + start..][..whole];
+                            E::dispatch_at(level, TanhPool { t, row, y, w });
+                        }
+                        Keep::Winners(winners) => {
+                            let (sums, bias) = (&tile[i * whole..][..whole], self.bias[o]);
+                            let winners = winners.get_mut(place).unwrap_or_default();
+                            E::dispatch_at(level, MaxPool { sums, row, bias, y, w, winners });
+                        }
+                    }
                 }
             }
         }
@@ -120,6 +156,71 @@ impl<E: Element> Kernel<E> for TanhPool<'_, E> {
     }
 }
 
+/// y and the winners from pairs of rows of sums.
+struct MaxPool<'a, E> {
+    sums: &'a [E],
+    /// From one row of sums to the next.
+    row: usize,
+    bias: E,
+    y: &'a mut [E],
+    /// Numbers of a row of y, and of winners.
+    w: usize,
+    /// As many as y has; or empty.
+    winners: &'a mut [u8],
+}
+
+impl<E: Element> Kernel<E> for MaxPool<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, s: S) {
+        assert!(2 * self.w <= self.row);
+        let bias = s.splat(self.bias);
+        let rows = self.y.chunks_exact_mut(self.w).zip(self.sums.chunks_exact(2 * self.row));
+        for (i, (y, sums)) in rows.enumerate() {
+            let mut winners = self.winners.get_mut(i * self.w..(i + 1) * self.w);
+            for j in (0..self.w).step_by(S::LANES) {
+                let n = (self.w - j).min(S::LANES);
+                // SAFETY: 2 n numbers of each of the two rows are left, and n of y.
+                let winner = unsafe {
+                    let [a, b] = pair(s, sums.as_ptr().add(2 * j), 2 * n);
+                    let [c, d] = pair(s, sums.as_ptr().add(self.row + 2 * j), 2 * n);
+                    let ((a, b), (c, d)) = (s.deinterleave(a, b), s.deinterleave(c, d));
+                    let (largest, winner) = largest_of_four(s, &[a, b, c, d], bias);
+                    s.store_partial(y.as_mut_ptr().add(j), n, largest);
+                    winner
+                };
+                if let Some(winners) = &mut winners {
+                    let mut bytes = [0; MAX_LANES];
+                    // SAFETY: `bytes` takes a vector of them.
+                    unsafe { s.store_bytes(bytes.as_mut_ptr(), winner) };
+                    winners[j..j + n].copy_from_slice(&bytes[..n]);
+                }
+            }
+        }
+    }
+}
+
+/// max(0, largest + bias), and which it was.
+#[inline(always)]
+pub(super) fn largest_of_four<E: Element, S: Simd<E>>(s: S, c: &[S::V; 4], bias: S::V) -> (S::V, S::V) {
+    let number = |i: u8| s.splat(E::from_f64(f64::from(i)));
+    let (mut largest, mut winner) = (c[0], number(0));
+    for (i, &c) in (1..).zip(&c[1..]) {
+        winner = s.select_gt(c, largest, number(i), winner);
+        largest = s.max(c, largest);
+    }
+    let zero = s.splat(E::ZERO);
+    // `max(0, NaN)` is NaN.
+    let y = s.max(zero, s.add(largest, bias));
+    winner = s.select_gt(y, zero, winner, number(NO_WINNER));
+    // A NaN may have lost above, but not in the mean, which is finite where they are.
+    let quarter = s.splat(E::from_f64(0.25));
+    let mean = c[1..].iter().fold(s.mul(quarter, c[0]), |sum, &c| s.fma(quarter, c, sum));
+    let mean = s.max(zero, mean);
+    (s.select_gt(mean, s.splat(-E::ONE), y, mean), winner)
+}
+
 /// The first n numbers at p, n <= 2 vectors; zeros behind them.
 ///
 /// # Safety
@@ -148,14 +249,14 @@ pub(super) unsafe fn store_pair<E: Element, S: Simd<E>>(s: S, p: *mut E, n: usiz
 pub(super) struct AverageBackward<'a, E: Element> {
     level: Level,
     plan: &'a Plan,
-    convolution: Backward<'a, E>,
+    convolution: Gather<'a, E>,
 }
 
 impl<'a, E: Element> AverageBackward<'a, E> {
     pub(super) fn new(plan: &'a Plan, weight: &[E], with_input: bool) -> AverageBackward<'a, E> {
         let level = Level::current();
         // In one band.
-        let convolution = Backward::new(level, plan, weight, with_input, plan.phases.plane());
+        let convolution = Gather::new(plan, weight, with_input, Some(plan.phases.plane()));
         AverageBackward { level, plan, convolution }
     }
 

@@ -1,0 +1,242 @@
+//! Which way a convolution goes: by its shapes alone, the same at every instruction set, for f32 and for f64.
+//!
+//! All costs and limits stand here. Costs are multiply-adds of one vector; where the measurements behind them stand is
+//! docs/performance.md, "Which way a convolution goes".
+
+use super::{Geometry, MANY_IMAGES, Tail};
+use crate::simd::MAX_LANES;
+use std::fmt;
+
+/// What is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pass {
+    /// y.
+    Forward,
+    /// dw.
+    WeightGradient,
+    /// dx.
+    InputGradient,
+}
+
+/// Where a convolution stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On its own.
+    Plain,
+    /// A stack of this stage alone.
+    Alone(Tail),
+    /// One of a stack's stages.
+    Among(Tail),
+}
+
+impl Place {
+    fn tail(self) -> Option<Tail> {
+        match self {
+            Place::Plain => None,
+            Place::Alone(tail) | Place::Among(tail) => Some(tail),
+        }
+    }
+}
+
+/// Winograd's two forms, by the side of the squares of outputs that they make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Form {
+    /// F(2 x 2, 3 x 3).
+    Two,
+    /// F(4 x 4, 3 x 3).
+    Four,
+}
+
+/// The ways; each is a file of this folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// Products of matrices over the transformed squares of several images, lanes along channels.
+    Deep(Form),
+    /// F(4 x 4, 3 x 3) with lanes along the squares of an image.
+    Squares,
+    /// F(2 x 2, 3 x 3) backward, from the winners of the pooling, for the filters of few channels.
+    Few,
+    /// From winner to winner of the pooling.
+    Winners,
+    /// By columns that are written, those of several images side by side.
+    Columns,
+    /// Register tiles over the image itself, whose rows are those of the columns.
+    Tiles,
+}
+
+/// What a form's transforms cost, for each channel of a patch and for each filter of a square of outputs.
+struct Transforms {
+    side: usize,
+    patches: usize,
+    outputs: usize,
+}
+
+const TWO: Transforms = Transforms { side: 2, patches: 80, outputs: 40 };
+const FOUR: Transforms = Transforms { side: 4, patches: 400, outputs: 150 };
+/// Of squares of their own: the outputs are copied to their places too.
+const SQUARES: Transforms = Transforms { outputs: 250, ..FOUR };
+
+/// What the transform of a filter costs, once for all images.
+const FILTER: usize = 60;
+
+/// Deep: channels and filters from which on it is the faster way. The padding to whole panels counts for more below.
+const DEEP: usize = 32;
+/// Deep: squares of an image up to which it is. The matrices of more would not stay in the caches.
+const MOST_SQUARES: usize = 256;
+/// Squares: numbers of the transformed filters up to which it is the faster way, half a second-level cache in f32.
+const MOST_FILTERS: usize = 1 << 17;
+/// Few: channels up to which it is the faster way. More have patches long enough for vectors along them.
+const FEW: usize = 3;
+/// Columns, dw: filters for each output of an image from which on this is the faster way. With fewer, to write the columns
+/// costs more than to add up the lanes of each sum.
+const FILTERS_AN_OUTPUT: usize = 2;
+/// Columns, dx: what it costs to add a row of the output in a row of columns to its pixels.
+const RUN: usize = 30;
+/// Columns, dx: products that are done before the gather's tables are made.
+const TINY: usize = 1 << 13;
+
+impl Transforms {
+    /// Of one square of outputs: its products, each channel's patch, each filter's outputs.
+    fn square(&self, g: &Geometry) -> usize {
+        let products = (self.side + 2) * (self.side + 2) * g.channels * g.filters;
+        products + g.channels * self.patches + g.filters * self.outputs
+    }
+
+    /// Rows and columns of squares.
+    fn squares(&self, g: &Geometry) -> (usize, usize) {
+        let (h, w) = g.output_size();
+        (h.div_ceil(self.side), w.div_ceil(self.side))
+    }
+}
+
+impl Geometry {
+    /// What Winograd's forms are for.
+    fn is_three_by_three(&self) -> bool {
+        self.kernel == (3, 3) && self.stride == (1, 1) && self.dilation == (1, 1)
+    }
+}
+
+const DEEP_TWO: Way = Way::Deep(Form::Two);
+const DEEP_FOUR: Way = Way::Deep(Form::Four);
+
+/// The ways of each pass, on its own or with what follows it. The first that is for such a shape is taken; the last is for
+/// all.
+pub const TABLE: [(Pass, Option<Tail>, &[Way]); 9] = [
+    (Pass::Forward, None, &[DEEP_TWO, DEEP_FOUR, Way::Squares, Way::Tiles]),
+    (Pass::WeightGradient, None, &[DEEP_TWO, DEEP_FOUR, Way::Columns, Way::Tiles]),
+    (Pass::InputGradient, None, &[DEEP_TWO, DEEP_FOUR, Way::Squares, Way::Columns, Way::Tiles]),
+    (Pass::Forward, Some(Tail::ReluMaxPool), &[DEEP_TWO, DEEP_FOUR, Way::Squares, Way::Tiles]),
+    (Pass::WeightGradient, Some(Tail::ReluMaxPool), &[DEEP_TWO, DEEP_FOUR, Way::Few, Way::Winners]),
+    (Pass::InputGradient, Some(Tail::ReluMaxPool), &[DEEP_TWO, DEEP_FOUR, Way::Winners]),
+    (Pass::Forward, Some(Tail::TanhAvgPool), &[Way::Tiles]),
+    (Pass::WeightGradient, Some(Tail::TanhAvgPool), &[Way::Tiles]),
+    (Pass::InputGradient, Some(Tail::TanhAvgPool), &[Way::Tiles]),
+];
+
+/// The way of a convolution that has an output; where it has groups, of each of them.
+pub fn way(pass: Pass, g: &Geometry, place: Place) -> Way {
+    let (grouped, g, tail) = (g.groups > 1, &g.group(), place.tail());
+    let row = TABLE.iter().find(|row| (row.0, row.1) == (pass, tail)).expect("every pass has its row");
+    let turned = g.turned();
+    let fits = |way: Way| match way {
+        Way::Deep(_) if matches!(place, Place::Among(_)) || grouped => false,
+        // dw and dx share what they read of dy: both go this way, or none.
+        Way::Deep(form) => match pass {
+            Pass::Forward => deep(g) == Some(form),
+            Pass::WeightGradient => deep(g) == Some(form) && turned.as_ref().and_then(deep).is_some(),
+            Pass::InputGradient => turned.as_ref().and_then(deep) == Some(form) && deep(g).is_some(),
+        },
+        Way::Squares => match pass {
+            // Pooled in the registers: nothing is as fast.
+            Pass::Forward if tail.is_some() => g.is_three_by_three(),
+            Pass::Forward => squares(g),
+            _ => turned.as_ref().is_some_and(squares),
+        },
+        Way::Few => g.is_three_by_three() && g.channels <= FEW,
+        Way::Columns if pass == Pass::WeightGradient => {
+            g.kernel != (1, 1) && g.filters >= FILTERS_AN_OUTPUT * g.positions()
+        }
+        // Gathering dx by tiles is for neighbouring weights that meet neighbouring pixels.
+        Way::Columns => g.dilation != (1, 1) || columns(g),
+        Way::Winners | Way::Tiles => true,
+    };
+    row.2.iter().copied().find(|way| fits(*way)).expect("the last of a row is for all")
+}
+
+/// The form by which a deep convolution is faster than the dense sums, if it is. From [`MANY_IMAGES`] on their number
+/// changes nothing.
+fn deep(g: &Geometry) -> Option<Form> {
+    let images = g.images.min(MANY_IMAGES);
+    let cost = |form: &Transforms| {
+        let (h, w) = form.squares(g);
+        (images * h * w * form.square(g), h * w)
+    };
+    let (two, four) = (cost(&TWO), cost(&FOUR));
+    let (best, form) = if four.0 < two.0 { (four, Form::Four) } else { (two, Form::Two) };
+    let dense = images * g.positions() * g.filters * g.depth();
+    let fits = g.is_three_by_three() && g.channels >= DEEP && g.filters >= DEEP && best.1 <= MOST_SQUARES;
+    (fits && best.0 + FILTER * g.channels * g.filters < dense).then_some(form)
+}
+
+/// Whether squares are the faster way on their own: by vectors of them, and of positions, between the rows of which are some
+/// that mean nothing.
+fn squares(g: &Geometry) -> bool {
+    let ((h, w), (h_out, w_out)) = (SQUARES.squares(g), g.output_size());
+    let vectors = |rows: usize, row: usize, last: usize| ((rows - 1) * row + last).div_ceil(MAX_LANES);
+    let dense = vectors(h_out, w_out + 2, w_out) * g.depth() * g.filters;
+    let once = FILTER * g.channels * g.filters / g.images.clamp(1, MANY_IMAGES);
+    let fits = g.is_three_by_three() && (SQUARES.side + 2).pow(2) * g.channels * g.filters <= MOST_FILTERS;
+    fits && vectors(h, w + 1, w) * SQUARES.square(g) + once < dense / 8 * 9
+}
+
+/// Whether dx by columns is faster than the gather, which makes whole vectors of all pixels, padding included.
+fn columns(g: &Geometry) -> bool {
+    let plane = |size: usize, padding: usize, stride: usize| (size + 2 * padding).div_ceil(stride);
+    let pixels = plane(g.size.0, g.padding.0, g.stride.0) * plane(g.size.1, g.padding.1, g.stride.1);
+    let (gather, product) = (pixels.next_multiple_of(MAX_LANES) * g.filters, g.positions() * g.filters);
+    let products = g.images.min(MANY_IMAGES) * g.positions() * g.filters * g.depth();
+    gather > product + RUN * MAX_LANES * g.output_size().0 || products < TINY
+}
+
+impl Form {
+    /// Side of its squares of outputs.
+    pub(super) fn side(self) -> usize {
+        match self {
+            Form::Two => TWO.side,
+            Form::Four => FOUR.side,
+        }
+    }
+}
+
+impl Way {
+    /// What it is for, in words.
+    pub fn why(self) -> String {
+        match self {
+            Way::Deep(_) => format!(
+                "3 x 3 from {DEEP} channels and filters on, up to {MOST_SQUARES} squares: the fewest multiply-adds"
+            ),
+            Way::Squares => "3 x 3 of fewer channels or filters: the fewest multiply-adds".into(),
+            Way::Few => format!("3 x 3 of up to {FEW} channels"),
+            Way::Winners => "only the winners of the pooling have a gradient".into(),
+            Way::Columns => {
+                "outputs so small, for so many filters, that to write the columns pays; dx with dilation"
+                    .into()
+            }
+            Way::Tiles => "what no other way is faster for".into(),
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Way::Deep(Form::Two) => "deep, F(2 x 2, 3 x 3)",
+            Way::Deep(Form::Four) => "deep, F(4 x 4, 3 x 3)",
+            Way::Squares => "squares, F(4 x 4, 3 x 3)",
+            Way::Few => "few",
+            Way::Winners => "winners",
+            Way::Columns => "columns",
+            Way::Tiles => "tiles",
+        })
+    }
+}

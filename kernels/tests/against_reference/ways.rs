@@ -1,0 +1,88 @@
+//! Where the ways to convolve begin and end: along an axis of shapes, each way from the size on from which it is taken. A
+//! change of a cost or a limit in `route.rs` shows here.
+
+use twinglyph_kernels::route::{Form, Pass, Place, Way, way};
+use twinglyph_kernels::{Geometry, Tail};
+
+const TWO: Way = Way::Deep(Form::Two);
+const FOUR: Way = Way::Deep(Form::Four);
+use Way::{Columns, Few, Squares, Tiles, Winners};
+
+/// The ways of the shapes of sizes 1 to `most`.
+fn along(most: usize, pass: Pass, place: Place, shape: impl Fn(usize) -> Geometry) -> Vec<(usize, Way)> {
+    let mut all: Vec<(usize, Way)> = Vec::new();
+    for (size, g) in (1..=most).map(|size| (size, shape(size))).filter(|(_, g)| g.positions() > 0) {
+        let way = way(pass, &g, place);
+        if all.last().is_none_or(|(_, last)| *last != way) {
+            all.push((size, way));
+        }
+    }
+    all
+}
+
+/// 3 x 3 with padding 1: as many pixels out as in.
+fn same(images: usize, channels: usize, filters: usize, side: usize) -> Geometry {
+    let (size, kernel, padding) = ((side, side), (3, 3), (1, 1));
+    Geometry { images, channels, filters, size, kernel, padding, ..Geometry::default() }
+}
+
+fn plain(most: usize, pass: Pass, shape: impl Fn(usize) -> Geometry) -> Vec<(usize, Way)> {
+    along(most, pass, Place::Plain, shape)
+}
+
+#[test]
+fn plain_convolutions_go_by_these_ways() {
+    use Pass::{Forward, InputGradient, WeightGradient};
+    let deeper = |c: usize| same(16, c, c, 26);
+    assert_eq!(plain(80, Forward, deeper), [(1, Tiles), (9, Squares), (32, FOUR)]);
+    assert_eq!(plain(80, WeightGradient, deeper), [(1, Tiles), (32, FOUR)]);
+    assert_eq!(plain(80, InputGradient, deeper), [(1, Tiles), (9, Squares), (32, FOUR)]);
+    let alone = |c: usize| same(1, c, c, 26);
+    assert_eq!(plain(80, Forward, alone), [(1, Tiles), (10, Squares), (32, FOUR)]);
+    let wide = |side: usize| same(16, 64, 64, side);
+    assert_eq!(plain(80, Forward, wide), [(1, Tiles), (2, TWO), (3, FOUR), (5, TWO), (7, FOUR), (65, Tiles)]);
+    assert_eq!(
+        plain(80, InputGradient, wide),
+        [(1, Columns), (2, TWO), (3, FOUR), (5, TWO), (7, FOUR), (65, Tiles)]
+    );
+    let few = |c: usize| same(16, c, 128, 28);
+    assert_eq!(plain(16, Forward, few), [(1, Tiles), (3, Squares)]);
+    let many = |c: usize| same(16, c, 28, 70);
+    assert_eq!(plain(160, Forward, many), [(1, Tiles), (3, Squares), (131, Tiles)]);
+    assert_eq!(plain(160, InputGradient, many), [(1, Tiles), (5, Squares), (131, Tiles)]);
+    let images = |images: usize| same(images, 32, 32, 2);
+    assert_eq!(plain(40, Forward, images), [(1, Tiles), (4, TWO)]);
+    let filters = |filters: usize| Geometry { padding: (0, 0), ..same(8, 4, filters, 9) };
+    assert_eq!(plain(120, WeightGradient, filters), [(1, Tiles), (98, Columns)]);
+    assert_eq!(plain(120, InputGradient, filters), [(1, Tiles), (72, Columns)]);
+    let strided = |filters: usize| Geometry { stride: (2, 2), kernel: (4, 3), ..same(8, 4, filters, 12) };
+    assert_eq!(plain(200, InputGradient, strided), [(1, Tiles), (103, Columns)]);
+    let tiny = |images: usize| Geometry { kernel: (3, 2), ..same(images, 2, 3, 7) };
+    assert_eq!(plain(40, InputGradient, tiny), [(1, Columns), (5, Tiles)]);
+    let apart = |by: usize| Geometry { dilation: (by, 1), size: (30, 30), ..same(4, 40, 40, 30) };
+    assert_eq!(plain(3, Forward, apart), [(1, FOUR), (2, Tiles)]);
+    assert_eq!(plain(3, InputGradient, apart), [(1, FOUR), (2, Columns)]);
+    let one = |side: usize| Geometry { kernel: (1, 1), padding: (0, 0), ..same(8, 16, 128, side) };
+    assert_eq!(plain(20, WeightGradient, one), [(1, Tiles)]);
+    // Each group for itself, and never deep.
+    let grouped = |c: usize| Geometry { groups: 4, ..same(16, 4 * c, 4 * c, 26) };
+    assert_eq!(plain(80, Forward, grouped), [(1, Tiles), (9, Squares), (61, Tiles)]);
+}
+
+#[test]
+fn stages_go_by_these_ways() {
+    use Pass::{Forward, InputGradient, WeightGradient};
+    let (max, average) = (Tail::ReluMaxPool, Tail::TanhAvgPool);
+    let deeper = |c: usize| same(16, c, 32, 26);
+    for pass in [Forward, WeightGradient, InputGradient] {
+        assert_eq!(along(80, pass, Place::Alone(average), deeper), [(1, Tiles)]);
+    }
+    assert_eq!(along(80, Forward, Place::Alone(max), deeper), [(1, Squares), (32, FOUR)]);
+    assert_eq!(along(80, Forward, Place::Among(max), deeper), [(1, Squares)]);
+    assert_eq!(along(80, WeightGradient, Place::Alone(max), deeper), [(1, Few), (4, Winners), (32, FOUR)]);
+    assert_eq!(along(80, WeightGradient, Place::Among(max), deeper), [(1, Few), (4, Winners)]);
+    assert_eq!(along(80, InputGradient, Place::Alone(max), deeper), [(1, Winners), (32, FOUR)]);
+    let kernels = |k: usize| Geometry { kernel: (3, k), ..same(4, 2, 4, 20) };
+    assert_eq!(along(5, Forward, Place::Among(max), kernels), [(1, Tiles), (3, Squares), (4, Tiles)]);
+    assert_eq!(along(5, WeightGradient, Place::Among(max), kernels), [(1, Winners), (3, Few), (4, Winners)]);
+}
