@@ -167,8 +167,7 @@ fn a_drawing_fits_the_terminal_and_marks_padding_and_pixels_that_no_window_sees(
 #[test]
 fn weights_that_stand_apart_are_said_and_meet_what_they_should() {
     // y[0,0] = x[0,0] + 10 x[0,2] + 100 x[3,0] + 1000 x[3,2].
-    let own =
-        "trace --input 1,2,3,4/5,6,7,8/1,1,2,2/3,4,5,6 --kernel 1,10/100,1000 --dilation 3x2 --bias 0 --upstream 1,2/";
+    let own = "trace --input 1,2,3,4/5,6,7,8/1,1,2,2/3,4,5,6 --kernel 1,10/100,1000 --dilation 3x2 --bias 0 --upstream 1,2/";
     let trace = traced(own);
     assert_eq!(trace["steps"]["output"], json!([[[5331.0, 6442.0]]]));
     assert_eq!(trace["steps"]["grad_weight"], json!([[[[5.0, 11.0], [11.0, 17.0]]]]));
