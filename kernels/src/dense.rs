@@ -10,7 +10,7 @@
 use crate::map::{Identity, map_add};
 use crate::parallel::{deal, parts};
 use crate::simd::Level;
-use crate::tile::{Dots, Init, Multiply, Rows, block_height, blocks, pack};
+use crate::tile::{Dots, Init, Packed, Rows};
 use crate::{Element, scratch};
 
 /// The sizes of a dense layer.
@@ -90,12 +90,10 @@ pub(crate) fn add_up<E: Element>(sums: &[E], bias: Option<&[E]>, outputs: usize,
 
 pub(crate) fn backward_input<E: Element>(g: &Dense, weight: &[E], grad_output: &[E], grad_input: &mut [E]) {
     g.check(grad_input.len(), weight.len(), grad_output.len());
-    let level = Level::current();
-    let mut packed = scratch::any::<E>(g.rows * g.outputs);
-    pack(block_height(level), g.rows, g.outputs, |n, o| grad_output[n * g.outputs + o], &mut packed);
+    let packed = Packed::of_rows(grad_output, g.outputs);
     let w_offsets = offsets(g.outputs, g.inputs);
     let rows = Rows::new(weight, &w_offsets, g.inputs);
-    let blocks: Vec<_> = blocks(block_height(level), g.rows).collect();
+    let blocks: Vec<_> = packed.blocks().collect();
     let mut outs = Vec::with_capacity(blocks.len());
     let mut rest = grad_input;
     for block in &blocks {
@@ -104,28 +102,23 @@ pub(crate) fn backward_input<E: Element>(g: &Dense, weight: &[E], grad_output: &
         rest = tail;
     }
     deal(parts(&mut outs, 1), |i, out| {
-        let (block, out) = (&blocks[i], &mut *out[0]);
-        let packed = &packed[block.start * g.outputs..block.end * g.outputs];
-        E::dispatch_at(level, Multiply { packed, rows, init: Init::Add, out, stride: g.inputs });
+        packed.multiply_block(blocks[i].clone(), (0, rows), Init::Add, out[0], g.inputs);
     });
 }
 
 pub(crate) fn backward_weight<E: Element>(g: &Dense, x: &[E], grad_output: &[E], grad_weight: &mut [E]) {
     g.check(x.len(), grad_weight.len(), grad_output.len());
-    let level = Level::current();
-    let mut packed = scratch::any::<E>(g.rows * g.outputs);
-    pack(block_height(level), g.outputs, g.rows, |o, n| grad_output[n * g.outputs + o], &mut packed);
+    let packed = Packed::new(g.outputs, g.rows, |o, n| grad_output[n * g.outputs + o]);
     let x_offsets = offsets(g.rows, g.inputs);
     let rows = Rows::new(x, &x_offsets, g.inputs);
     // A task has one stretch of features of every row of dW.
     deal(parts(&mut stretches(Some(grad_weight), g.inputs, CHUNK), 1), |chunk, stretch| {
         let stretch = &mut stretch[0];
         let len = stretch[0].len();
-        let mut tile = scratch::any::<E>(8 * len);
-        for block in blocks(block_height(level), g.outputs) {
-            let packed = &packed[block.start * g.rows..block.end * g.rows];
-            let rows = rows.window(chunk * CHUNK, len);
-            E::dispatch_at(level, Multiply { packed, rows, init: Init::Zero, out: &mut tile, stride: len });
+        let mut tile = scratch::any::<E>(packed.height() * len);
+        for block in packed.blocks() {
+            let rows = (0, rows.window(chunk * CHUNK, len));
+            packed.multiply_block(block.clone(), rows, Init::Zero, &mut tile, len);
             for (part, sum) in stretch[block].iter_mut().zip(tile.chunks(len)) {
                 map_add(Identity, [sum], part);
             }

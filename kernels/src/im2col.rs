@@ -102,10 +102,12 @@ fn image<'a, E>(g: &Geometry, x: &'a [E], n: usize, group: usize) -> &'a [E] {
 pub fn im2col<E: Element>(g: &Geometry, x: &[E], columns: &mut [E], row: usize) {
     each_run(g, |k, start, pixels, met, len| {
         let columns = &mut columns[k * row + start..][..len];
-        columns[..met.start].fill(E::ZERO);
-        columns[met.end..].fill(E::ZERO);
-        for (j, column) in columns[met].iter_mut().enumerate() {
-            *column = x[pixels + j * g.stride.1];
+        columns[..met.start].iter_mut().for_each(|column| *column = E::ZERO);
+        columns[met.end..].iter_mut().for_each(|column| *column = E::ZERO);
+        let columns = columns[met].iter_mut();
+        match g.stride.1 {
+            1 => columns.zip(&x[pixels..]).for_each(|(column, x)| *column = *x),
+            stride => columns.zip(x[pixels..].iter().step_by(stride)).for_each(|(column, x)| *column = *x),
         }
     });
 }
@@ -113,8 +115,10 @@ pub fn im2col<E: Element>(g: &Geometry, x: &[E], columns: &mut [E], row: usize) 
 /// The adjoint of [`im2col`]: adds each column to the pixel that it was copied from.
 pub fn col2im<E: Element>(g: &Geometry, columns: &[E], row: usize, dx: &mut [E]) {
     each_run(g, |k, start, pixels, met, len| {
-        for (j, column) in columns[k * row + start..][..len][met].iter().enumerate() {
-            dx[pixels + j * g.stride.1] += *column;
+        let (columns, dx) = (columns[k * row + start..][..len][met].iter(), dx[pixels..].iter_mut());
+        match g.stride.1 {
+            1 => columns.zip(dx).for_each(|(column, dx)| *dx += *column),
+            stride => columns.zip(dx.step_by(stride)).for_each(|(column, dx)| *dx += *column),
         }
     });
 }
@@ -124,19 +128,26 @@ pub fn col2im<E: Element>(g: &Geometry, columns: &[E], row: usize, dx: &mut [E])
 #[inline(always)]
 fn each_run(g: &Geometry, mut f: impl FnMut(usize, usize, usize, Range<usize>, usize)) {
     let ((h_out, w_out), (h, w)) = (g.output_size(), g.size);
-    for (k, (c, u, v)) in g.taps().enumerate() {
-        // j s_w + v d_w - p_w lies in 0..W for these j.
-        let shift = v * g.dilation.1;
-        let first = g.padding.1.saturating_sub(shift).div_ceil(g.stride.1).min(w_out);
-        let end = (w + g.padding.1).saturating_sub(shift).div_ceil(g.stride.1).clamp(first, w_out);
-        for i in 0..h_out {
-            let r = (i * g.stride.0 + u * g.dilation.0).wrapping_sub(g.padding.0);
-            let (pixels, met) = if r < h && first < end {
-                ((c * h + r) * w + first * g.stride.1 + shift - g.padding.1, first..end)
-            } else {
-                (0, 0..0)
-            };
-            f(k, i * w_out, pixels, met, w_out);
+    // j s_w + v d_w - p_w lies in 0..W for these j.
+    let met = |v: usize| {
+        let first = g.padding.1.saturating_sub(v * g.dilation.1).div_ceil(g.stride.1).min(w_out);
+        let end = (w + g.padding.1).saturating_sub(v * g.dilation.1).div_ceil(g.stride.1);
+        first..end.clamp(first, w_out)
+    };
+    let met: Vec<Range<usize>> = (0..g.kernel.1).map(met).collect();
+    for k in 0..g.depth() / g.kernel.1 {
+        let (c, u) = (k / g.kernel.0, k % g.kernel.0);
+        for (v, met) in met.iter().enumerate() {
+            for i in 0..h_out {
+                let r = (i * g.stride.0 + u * g.dilation.0).wrapping_sub(g.padding.0);
+                let (pixels, met) = if r < h && !met.is_empty() {
+                    let q = met.start * g.stride.1 + v * g.dilation.1 - g.padding.1;
+                    ((c * h + r) * w + q, met.clone())
+                } else {
+                    (0, 0..0)
+                };
+                f(k * g.kernel.1 + v, i * w_out, pixels, met, w_out);
+            }
         }
     }
 }

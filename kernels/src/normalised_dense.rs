@@ -19,7 +19,7 @@ use crate::dense::{add_up, offsets, stretches};
 use crate::map::{Identity, Map, Product, Scale, map_add_chunk, map_chunk};
 use crate::parallel::{deal, parts};
 use crate::simd::{Level, Simd};
-use crate::tile::{Dots, Init, Multiply, Rows, block_height, blocks, pack};
+use crate::tile::{Dots, Init, Packed, Rows};
 use crate::{Dense, Element, dense_backward_bias, scratch};
 
 /// Features that one task works on.
@@ -88,11 +88,8 @@ pub(crate) fn backward<E: Element>(
         grad_weight.as_ref().is_none_or(|dw| dw.len() == weight.len()),
         "normalised_dense: dW has another size"
     );
-    let level = Level::current();
-    let height = block_height(level);
-    let [mut by_row, mut by_output] = [(); 2].map(|()| scratch::any::<E>(grad_output.len()));
-    pack(height, g.rows, g.outputs, |n, o| grad_output[n * g.outputs + o], &mut by_row);
-    pack(height, g.outputs, g.rows, |o, n| grad_output[n * g.outputs + o], &mut by_output);
+    let by_row = Packed::of_rows(grad_output, g.outputs);
+    let by_output = Packed::new(g.outputs, g.rows, |o, n| grad_output[n * g.outputs + o]);
     let mut s = scratch::zeros::<E>(g.outputs);
     dense_backward_bias(grad_output, &mut s);
     let w_offsets = offsets(g.outputs, g.inputs);
@@ -115,11 +112,7 @@ pub(crate) fn backward<E: Element>(
         // Q = dy^T xhat, and what follows from it.
         let mut q = scratch::any::<E>(g.outputs * len);
         let x_offsets = offsets(g.rows, len);
-        for block in blocks(height, g.outputs) {
-            let packed = &by_output[block.start * g.rows..block.end * g.rows];
-            let (rows, out) = (Rows::new(&xhat, &x_offsets, len), &mut q[block.start * len..]);
-            E::dispatch_at(level, Multiply { packed, rows, init: Init::Zero, out, stride: len });
-        }
+        by_output.multiply(Rows::new(&xhat, &x_offsets, len), Init::Zero, &mut q, len);
         dgamma.fill(E::ZERO);
         dbeta.fill(E::ZERO);
         for (o, q) in q.chunks_exact(len).enumerate() {
@@ -134,11 +127,7 @@ pub(crate) fn backward<E: Element>(
         }
         // dx = a (dy W) + b xhat + c.
         let mut du = scratch::any::<E>(g.rows * len);
-        for block in blocks(height, g.rows) {
-            let packed = &by_row[block.start * g.outputs..block.end * g.outputs];
-            let (rows, out) = (all_w.window(start, len), &mut du[block.start * len..]);
-            E::dispatch_at(level, Multiply { packed, rows, init: Init::Zero, out, stride: len });
-        }
+        by_row.multiply(all_w.window(start, len), Init::Zero, &mut du, len);
         let mut factors = scratch::any::<E>(3 * len);
         let (a, bc) = factors.split_at_mut(len);
         let (b, c) = bc.split_at_mut(len);

@@ -3,6 +3,8 @@
 use crate::Element;
 use crate::parallel::{deal, parts};
 use crate::rows::each_row;
+use crate::simd::{Kernel, MAX_LANES, Simd, dispatch, transpose as transpose_square};
+use crate::tile::fits;
 
 /// Columns of a matrix: its numbers, how many columns it has, and the first of those that are meant.
 pub struct Columns<T> {
@@ -32,23 +34,78 @@ pub(crate) fn copy_columns<E: Element>(from: Columns<&[E]>, to: Columns<&mut [E]
     });
 }
 
-/// Rows and columns of the squares that a transpose is done in, so that both sides stay in the first-level cache.
-const SQUARE: usize = 32;
+/// Columns of x that a task has: whole rows of y.
+const STRIP: usize = 32;
 
 pub(crate) fn transpose<E: Element>(width: usize, x: &[E], y: &mut [E], add: bool) {
     assert!(width > 0 && x.len().is_multiple_of(width) && x.len() == y.len(), "transpose: not of whole rows");
     let rows = x.len() / width;
-    // A task has some columns of x, which are whole rows of y.
-    deal(parts(y, SQUARE * rows.max(1)), |task, y| {
-        for start in (0..rows).step_by(SQUARE) {
-            for (i, y) in y.chunks_exact_mut(rows).enumerate() {
-                let column = x[start * width + task * SQUARE + i..].iter().step_by(width);
-                for (y, x) in y[start..].iter_mut().take(SQUARE).zip(column) {
-                    *y = if add { *y + *x } else { *x };
+    deal(parts(y, STRIP * rows.max(1)), |task, y| {
+        let size = (rows, y.len() / rows);
+        dispatch(Strip { from: (&x[task * STRIP..], width), to: (y, rows), size, add });
+    });
+}
+
+/// Some columns of a matrix as rows, or added to them.
+pub(crate) struct Strip<'a, E> {
+    /// Where they are, and from one row to the next.
+    pub(crate) from: (&'a [E], usize),
+    /// Where they go, and from one row to the next.
+    pub(crate) to: (&'a mut [E], usize),
+    /// Rows and columns of what is read.
+    pub(crate) size: (usize, usize),
+    pub(crate) add: bool,
+}
+
+impl<E: Element> Strip<'_, E> {
+    /// In squares of vectors; up to this many rows or columns number by number, which is faster then.
+    const FEW: usize = 4;
+
+    #[inline(always)]
+    pub(crate) fn transpose<S: Simd<E>>(self, s: S) {
+        let Strip { from: (from, width), to: (to, height), size: (rows, columns), add } = self;
+        assert!(fits(rows, width, columns, from.len()) && fits(columns, height, rows, to.len()));
+        if rows <= Self::FEW || columns <= Self::FEW {
+            for j in 0..columns {
+                for (i, to) in to[j * height..][..rows].iter_mut().enumerate() {
+                    let value = from[i * width + j];
+                    *to = if add { *to + value } else { value };
+                }
+            }
+            return;
+        }
+        for i in (0..rows).step_by(S::LANES) {
+            let m = (rows - i).min(S::LANES);
+            for j in (0..columns).step_by(S::LANES) {
+                let n = (columns - j).min(S::LANES);
+                let mut square = [s.splat(E::ZERO); MAX_LANES];
+                for (k, vector) in square.iter_mut().enumerate().take(m) {
+                    // SAFETY: n numbers of row i + k are left.
+                    *vector = unsafe { s.load_partial(from.as_ptr().add((i + k) * width + j), n) };
+                }
+                transpose_square(s, &mut square);
+                for (k, mut vector) in square.into_iter().enumerate().take(n) {
+                    // SAFETY: m numbers of row j + k are left.
+                    unsafe {
+                        let to = to.as_mut_ptr().add((j + k) * height + i);
+                        if add {
+                            vector = s.add(s.load_partial(to, m), vector);
+                        }
+                        s.store_partial(to, m, vector);
+                    }
                 }
             }
         }
-    });
+    }
+}
+
+impl<E: Element> Kernel<E> for Strip<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<E>>(self, s: S) {
+        self.transpose(s);
+    }
 }
 
 fn check_rows(width: usize, rows: &[usize], x: usize, y: usize) {

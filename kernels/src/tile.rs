@@ -23,10 +23,14 @@
 //! ```
 
 use crate::Element;
-use crate::simd::{Kernel, Level, MAX_LANES, Simd};
+use crate::simd::{Kernel, MAX_LANES, Simd};
+use std::ops::Range;
 
 mod dots;
+mod packed;
+
 pub use dots::{Dots, Pieces};
+pub use packed::Packed;
 
 /// Whether `count` rows of `len` numbers, `step` from one to the next, lie within `room` numbers.
 pub(crate) fn fits(count: usize, step: usize, len: usize, room: usize) -> bool {
@@ -59,7 +63,7 @@ impl<'a, E: Element> Rows<'a, E> {
     }
 
     /// Some of the rows.
-    pub fn select(self, rows: std::ops::Range<usize>) -> Rows<'a, E> {
+    pub fn select(self, rows: Range<usize>) -> Rows<'a, E> {
         Rows { offsets: &self.offsets[rows], ..self }
     }
 
@@ -80,38 +84,10 @@ impl<'a, E: Element> Rows<'a, E> {
     }
 }
 
-/// The largest M of [`Multiply`]'s tiles at a level.
-pub fn block_height(level: Level) -> usize {
-    match level {
-        Level::Avx512 => 8,
-        Level::Avx2 | Level::Portable => 4,
-    }
-}
-
 /// The rows of C, `0..rows`, in blocks of at most `height`, as even as they come: 10 rows are 5 + 5, not 8 + 2.
-pub fn blocks(height: usize, rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+pub fn blocks(height: usize, rows: usize) -> impl Iterator<Item = Range<usize>> {
     let count = rows.div_ceil(height);
     (0..count).map(move |b| b * rows / count..(b + 1) * rows / count)
-}
-
-/// Packs A for [`Multiply`] in [`blocks`]: block after block, in a block k after k, the block's numbers side by side.
-/// `a(i, k)` is the number for row i of C and row k of X; `out` holds `rows * depth`.
-pub fn pack<E: Element>(
-    height: usize,
-    rows: usize,
-    depth: usize,
-    a: impl Fn(usize, usize) -> E,
-    out: &mut [E],
-) {
-    for block in blocks(height, rows) {
-        let height = block.len();
-        let packed = &mut out[block.start * depth..block.end * depth];
-        for (k, column) in packed.chunks_exact_mut(height).enumerate() {
-            for (value, i) in column.iter_mut().zip(block.clone()) {
-                *value = a(i, k);
-            }
-        }
-    }
 }
 
 /// Copies, or adds, planes of rows: short rows, for which a call of `memcpy` each is dear.
@@ -189,18 +165,24 @@ pub enum Init<'a, E> {
     Add,
 }
 
+impl<'a, E> Init<'a, E> {
+    /// The same for some of the rows.
+    fn of(self, rows: Range<usize>) -> Init<'a, E> {
+        if let Init::Bias(bias) = self { Init::Bias(&bias[rows]) } else { self }
+    }
+}
+
 /// One block of rows of `C[i][p] = init + Σ_k A[k][i] X[k][p]`, for every p of the rows X.
-pub struct Multiply<'a, E> {
-    /// One block as [`pack`] makes it: depth x height.
-    pub packed: &'a [E],
+struct Multiply<'a, E> {
+    /// One block of [`Packed`]: depth x height.
+    packed: &'a [E],
     /// X, `depth` rows.
-    pub rows: Rows<'a, E>,
-    /// What C begins with.
-    pub init: Init<'a, E>,
+    rows: Rows<'a, E>,
+    init: Init<'a, E>,
     /// C: row i is `out[i * stride..][..rows.len]`.
-    pub out: &'a mut [E],
+    out: &'a mut [E],
     /// From one row of C to the next.
-    pub stride: usize,
+    stride: usize,
 }
 
 impl<E: Element> Multiply<'_, E> {

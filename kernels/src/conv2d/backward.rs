@@ -46,7 +46,9 @@ pub(crate) fn backward<E: Element>(
         });
     }
     let one = g.group();
-    let (plan, columns) = (Plan::new(&one), Columns::new(&one));
+    let plan = ways.contains(&Way::Tiles).then(|| Plan::new(&one));
+    let plan = || plan.as_ref().expect("made for this way");
+    let columns = Columns::new(&one);
     let (image, planes) = (one.image_len(), one.filters * one.positions());
     // Each group's, made ready once for all images. Chosen for itself, so that dw alone has the bits that it has beside dx.
     let groups = weight.chunks_exact(one.weight_len()).filter(|_| wants_input).map(|weight| match ways[1] {
@@ -55,7 +57,7 @@ pub(crate) fn backward<E: Element>(
             let turned = one.turned().expect("where it goes this way");
             Input::Squares(Squares::new(&turned, |c, o, tap| weight[(o * one.channels + c) * 9 + 8 - tap]))
         }
-        Way::Tiles => Input::Tiles(Gather::new(&plan, weight, true, None)),
+        Way::Tiles => Input::Tiles(Gather::new(plan(), weight, true, None)),
         other => unreachable!("dx by {other}"),
     });
     let groups: Vec<Input<'_, E>> = groups.collect();
@@ -73,7 +75,7 @@ pub(crate) fn backward<E: Element>(
                 let xs = x.map(|x| &x[group * image..][..image]);
                 match ways[0] {
                     Way::Columns => columns.weight(&xs.collect::<Vec<_>>(), &dys, grad_weight),
-                    Way::Tiles => xs.zip(&dys).for_each(|(x, dy)| add_weight(&plan, x, dy, grad_weight)),
+                    Way::Tiles => xs.zip(&dys).for_each(|(x, dy)| add_weight(plan(), x, dy, grad_weight)),
                     other => unreachable!("dw by {other}"),
                 }
             }
@@ -87,7 +89,7 @@ pub(crate) fn backward<E: Element>(
                 Input::Tiles(tiles) => {
                     let mut work = tiles.work();
                     for (dy, dx) in dys.iter().zip(dxs) {
-                        tiles.image(&[], &mut work, &mut [], dx, |to, band| tiles.spread(dy, band, to));
+                        tiles.image(&mut work, dx, |to, band| tiles.spread(dy, band, to));
                     }
                 }
             }

@@ -3,7 +3,8 @@
 
 use super::Geometry;
 use super::phases::Layout;
-use crate::simd::{Kernel, MAX_LANES, Simd, dispatch, transpose};
+use crate::rearrange::Strip;
+use crate::simd::{Kernel, MAX_LANES, Simd, dispatch};
 use crate::{Element, scratch};
 
 /// Images with their padding as (H, W, C), and filters as (C_out, K_h, K_w, C).
@@ -86,9 +87,6 @@ impl ChannelsLast {
     }
 }
 
-/// Up to here a pixel's channels are copied one by one, beyond in squares of vectors.
-const FEW: usize = 4;
-
 /// See [`ChannelsLast::read`].
 struct Read<'a, E> {
     last: &'a ChannelsLast,
@@ -101,32 +99,12 @@ impl<E: Element> Kernel<E> for Read<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd<E>>(self, s: S) {
-        let (channels, step, (h, w), x) =
-            (self.last.g.channels, self.last.pixel, self.last.g.size, self.last.x);
-        assert!(self.x.len() == channels * x.plane && (0..h).all(|r| x.start(r) + w <= x.plane));
-        for r in 0..h {
-            let row = &mut self.image[self.last.start_of_row(r)..][..w * step];
-            if channels <= FEW {
-                for (q, pixel) in row.chunks_exact_mut(step).enumerate() {
-                    for (c, value) in pixel[..channels].iter_mut().enumerate() {
-                        *value = self.x[c * x.plane + x.start(r) + q];
-                    }
-                }
-                continue;
-            }
-            for (q, n, c, m) in squares::<E, S>(w, channels) {
-                let mut square = [s.splat(E::ZERO); MAX_LANES];
-                for (i, vector) in square.iter_mut().enumerate().take(m) {
-                    let at = (c + i) * x.plane + x.start(r) + q;
-                    // SAFETY: n numbers of channel c + i are left in row r.
-                    *vector = unsafe { s.load_partial(self.x.as_ptr().add(at), n) };
-                }
-                transpose(s, &mut square);
-                for (j, vector) in square.into_iter().enumerate().take(n) {
-                    // SAFETY: pixel q + j is in the row, and has channels c..c + m.
-                    unsafe { s.store_partial(row.as_mut_ptr().add((q + j) * step + c), m, vector) };
-                }
-            }
+        let ChannelsLast { g, pixel, x, .. } = *self.last;
+        assert!(self.x.len() == g.channels * x.plane);
+        for r in 0..g.size.0 {
+            let to = (&mut self.image[self.last.start_of_row(r)..], pixel);
+            let from = (&self.x[x.start(r)..], x.plane);
+            Strip { from, to, size: (g.channels, g.size.1), add: false }.transpose(s);
         }
     }
 }
@@ -144,47 +122,12 @@ impl<E: Element> Kernel<E> for Give<'_, E> {
 
     #[inline(always)]
     fn run<S: Simd<E>>(self, s: S) {
-        let (channels, step, (h, w)) = (self.last.g.channels, self.last.pixel, self.last.g.size);
+        let (channels, (h, w)) = (self.last.g.channels, self.last.g.size);
         assert!(self.dx.len() == channels * h * w);
         for r in 0..h {
-            let row = &self.image[self.last.start_of_row(r)..][..w * step];
-            if channels <= FEW {
-                for (q, pixel) in row.chunks_exact(step).enumerate() {
-                    for (c, value) in pixel[..channels].iter().enumerate() {
-                        let to = &mut self.dx[(c * h + r) * w + q];
-                        *to = if self.add { *to + *value } else { *value };
-                    }
-                }
-                continue;
-            }
-            for (q, n, c, m) in squares::<E, S>(w, channels) {
-                let mut square = [s.splat(E::ZERO); MAX_LANES];
-                for (j, vector) in square.iter_mut().enumerate().take(n) {
-                    // SAFETY: pixel q + j is in the row, and has channels c..c + m.
-                    *vector = unsafe { s.load_partial(row.as_ptr().add((q + j) * step + c), m) };
-                }
-                transpose(s, &mut square);
-                for (i, mut vector) in square.into_iter().enumerate().take(m) {
-                    // SAFETY: n numbers of channel c + i are left in row r.
-                    unsafe {
-                        let to = self.dx.as_mut_ptr().add(((c + i) * h + r) * w + q);
-                        if self.add {
-                            vector = s.add(s.load_partial(to, n), vector);
-                        }
-                        s.store_partial(to, n, vector);
-                    }
-                }
-            }
+            let from = (&self.image[self.last.start_of_row(r)..], self.last.pixel);
+            let to = (&mut self.dx[r * w..], h * w);
+            Strip { from, to, size: (w, channels), add: self.add }.transpose(s);
         }
     }
-}
-
-/// A row of pixels and their channels in squares: (first pixel, pixels, first channel, channels).
-#[inline(always)]
-fn squares<E: Element, S: Simd<E>>(
-    w: usize,
-    channels: usize,
-) -> impl Iterator<Item = (usize, usize, usize, usize)> {
-    let cut = |len: usize| (0..len).step_by(S::LANES).map(move |start| (start, (len - start).min(S::LANES)));
-    cut(w).flat_map(move |(q, n)| cut(channels).map(move |(c, m)| (q, n, c, m)))
 }

@@ -1,25 +1,31 @@
-//! By [`im2col`](crate::im2col), for small outputs of many filters and, for dx, where weights stand apart. The columns of
-//! several images stand side by side; transposed they are patches, one for each position p, along which vectors are long.
+//! By columns that are written, [`im2col`](crate::im2col), or by patches, columns transposed: one for each position p.
 //!
 //! ```text
-//! patches = columns^T      dw = dy patches      dpatches = dy^T w      dx = col2im(dpatches^T)
+//!        vectors along positions             along patches, where positions are few
+//! y      w columns            `multiply`
+//! dw     dy columns^T         `dots`         dy patches              `multiply`
+//! dx     col2im(w^T dy)       `multiply`     col2im((dy^T w)^T)      `multiply`
 //! ```
+//!
+//! The patches of several images stand one below the other.
 
 use super::Geometry;
 use super::parts::LEAST;
+use super::route::{Pass, along_patches};
+use crate::dense::offsets;
 use crate::im2col::{col2im, im2col};
-use crate::simd::Level;
-use crate::tile::{Init, Multiply, Rows, block_height, blocks, pack};
+use crate::rearrange::Strip;
+use crate::simd::dispatch;
+use crate::tile::{Dots, Init, Packed, Rows};
 use crate::{Element, scratch};
 
 /// Positions of all images of a group, and elements of their columns: about what the second-level cache holds.
 const GROUP_POSITIONS: usize = 512;
 const GROUP_LEN: usize = 1 << 17;
 
-/// The gradients of a convolution by columns.
+/// A convolution by columns.
 pub(super) struct Columns {
     g: Geometry,
-    level: Level,
     /// Images side by side at most.
     group: usize,
 }
@@ -30,54 +36,55 @@ impl Columns {
         let room = (GROUP_POSITIONS / positions).min(GROUP_LEN / (g.depth() * positions));
         // Enough groups for a few threads, but not of next to nothing.
         let most = g.images.div_ceil(4).max(LEAST.div_ceil(positions));
-        Columns { g: *g, level: Level::current(), group: room.clamp(1, most) }
+        Columns { g: *g, group: room.clamp(1, most) }
     }
 
-    /// C = A^T X, or that added to C: `a(k, i)` are the numbers of A, X and C have rows of `len`.
-    fn multiply<E: Element>(
-        &self,
-        (rows, depth): (usize, usize),
-        a: impl Fn(usize, usize) -> E,
-        (x, len): (&[E], usize),
-        init: Init<'_, E>,
-        out: &mut [E],
-    ) {
-        let height = block_height(self.level);
-        let mut packed = scratch::any::<E>(rows * depth);
-        pack(height, rows, depth, |i, k| a(k, i), &mut packed);
-        let offsets: Vec<usize> = (0..depth).map(|k| k * len).collect();
-        for block in blocks(height, rows) {
-            let packed = &packed[block.start * depth..block.end * depth];
-            let rows = Rows::new(x, &offsets, len);
-            let out = &mut out[block.start * len..block.end * len];
-            E::dispatch_at(self.level, Multiply { packed, rows, init, out, stride: len });
-        }
-    }
-
-    /// Adds dw of some images: Σ over positions, with vectors along (c, u, v).
+    /// Adds dw of some images.
     pub(super) fn weight<E: Element>(&self, xs: &[&[E]], dys: &[&[E]], grad_weight: &mut [E]) {
         let (g, depth, positions) = (&self.g, self.g.depth(), self.g.positions());
-        for (xs, dys) in xs.chunks(self.group).zip(dys.chunks(self.group)) {
+        let along_patches = along_patches(Pass::WeightGradient, g);
+        let group = if along_patches { self.group } else { 1 };
+        for (xs, dys) in xs.chunks(group).zip(dys.chunks(group)) {
             let len = dys.len() * positions;
             let mut columns = scratch::any::<E>(depth * len);
             for (n, x) in xs.iter().enumerate() {
                 im2col(g, x, &mut columns[n * positions..], len);
             }
-            let patches = transposed(&columns, len);
-            let dy = |p: usize, o: usize| dys[p / positions][o * positions + p % positions];
-            self.multiply((g.filters, len), dy, (&patches, depth), Init::Add, grad_weight);
+            if along_patches {
+                let mut patches = scratch::any::<E>(depth * len);
+                transpose((&columns, len), (&mut patches, depth));
+                let dy = |o: usize, p: usize| dys[p / positions][o * positions + p % positions];
+                let (packed, offsets) = (Packed::new(g.filters, len, dy), offsets(len, depth));
+                packed.multiply(Rows::new(&patches, &offsets, depth), Init::Add, grad_weight, depth);
+            } else {
+                let (left, right) = (offsets(g.filters, len), offsets(depth, len));
+                let (left, right) = (Rows::new(dys[0], &left, len), Rows::new(&columns, &right, len));
+                dispatch(Dots::whole(left, right, grad_weight));
+            }
         }
     }
 
     /// Adds dx of some images.
     pub(super) fn input<E: Element>(&self, weight: &[E], dys: &[&[E]], dxs: &mut [&mut [E]]) {
         let (g, depth, positions) = (&self.g, self.g.depth(), self.g.positions());
+        if !along_patches(Pass::InputGradient, g) {
+            let packed = Packed::new(depth, g.filters, |k, o| weight[o * depth + k]);
+            let mut columns = scratch::any::<E>(depth * positions);
+            let offsets = offsets(g.filters, positions);
+            for (dy, dx) in dys.iter().zip(dxs) {
+                packed.multiply(Rows::new(dy, &offsets, positions), Init::Zero, &mut columns, positions);
+                col2im(g, &columns, positions, dx);
+            }
+            return;
+        }
+        let offsets = offsets(g.filters, depth);
+        let weight = Rows::new(weight, &offsets, depth);
         for (dys, dxs) in dys.chunks(self.group).zip(dxs.chunks_mut(self.group)) {
             let len = dys.len() * positions;
-            let dy = |o: usize, p: usize| dys[p / positions][o * positions + p % positions];
-            let mut patches = scratch::any::<E>(depth * len);
-            self.multiply((len, g.filters), dy, (weight, depth), Init::Zero, &mut patches);
-            let columns = transposed(&patches, depth);
+            let dy = |p: usize, o: usize| dys[p / positions][o * positions + p % positions];
+            let [mut columns, mut patches] = [(); 2].map(|()| scratch::any::<E>(depth * len));
+            Packed::new(len, g.filters, dy).multiply(weight, Init::Zero, &mut patches, depth);
+            transpose((&patches, depth), (&mut columns, len));
             for (n, dx) in dxs.iter_mut().enumerate() {
                 col2im(g, &columns[n * positions..], len, dx);
             }
@@ -85,12 +92,29 @@ impl Columns {
     }
 }
 
-/// The transpose of a matrix with rows of `width`.
-fn transposed<E: Element>(x: &[E], width: usize) -> scratch::Scratch<E> {
-    let mut y = scratch::any::<E>(x.len());
-    let rows = x.len() / width;
-    for (j, column) in y.chunks_exact_mut(rows).enumerate() {
-        column.iter_mut().enumerate().for_each(|(i, to)| *to = x[i * width + j]);
+/// Matrices with rows of so many numbers.
+fn transpose<E: Element>(from: (&[E], usize), to: (&mut [E], usize)) {
+    let size = (to.1, from.1);
+    dispatch(Strip { from, to, size, add: false });
+}
+
+/// y, an image at a time.
+pub(super) struct ColumnsForward<'a, E: Element> {
+    g: Geometry,
+    packed: Packed<E>,
+    bias: Option<&'a [E]>,
+}
+
+impl<'a, E: Element> ColumnsForward<'a, E> {
+    pub(super) fn new(g: &Geometry, weight: &[E], bias: Option<&'a [E]>) -> ColumnsForward<'a, E> {
+        ColumnsForward { g: *g, packed: Packed::of_rows(weight, g.depth()), bias }
     }
-    y
+
+    pub(super) fn image(&self, x: &[E], y: &mut [E]) {
+        let (depth, positions) = (self.g.depth(), self.g.positions());
+        let mut columns = scratch::any::<E>(depth * positions);
+        im2col(&self.g, x, &mut columns, positions);
+        let (offsets, bias) = (offsets(depth, positions), self.bias.map_or(Init::Zero, Init::Bias));
+        self.packed.multiply(Rows::new(&columns, &offsets, positions), bias, y, positions);
+    }
 }

@@ -1,12 +1,13 @@
 //! y = w columns.
 
+use super::columns::ColumnsForward;
 use super::plan::Plan;
 use super::route::{Pass, Place, Way, way};
 use super::squares::plain::Squares;
 use super::{Geometry, deep};
 use crate::parallel::{deal, parts};
-use crate::simd::Level;
-use crate::tile::{CopyRows, Init, Multiply, block_height, blocks, pack};
+use crate::simd::dispatch;
+use crate::tile::{CopyRows, Init, Packed};
 use crate::{Element, im2col, scratch};
 
 pub(crate) fn forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
@@ -20,7 +21,7 @@ pub(crate) fn forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
     if let Way::Deep(form) = way {
         return deep::Forward::new(g, form, weight, bias).run(x, y);
     }
-    let plan = Plan::new(&one);
+    let plan = (way == Way::Tiles).then(|| Plan::new(&one));
     // Each group's, made ready once for all images.
     let groups = weight.chunks_exact(one.weight_len()).enumerate().map(|(group, weight)| {
         let bias = bias.map(|bias| &bias[group * one.filters..][..one.filters]);
@@ -29,7 +30,8 @@ pub(crate) fn forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
                 let weight = |o: usize, c: usize, tap: usize| weight[(o * one.channels + c) * 9 + tap];
                 Group::Squares(Squares::new(&one, weight), bias)
             }
-            Way::Tiles => Group::Tiles(Tiles::new(&plan, weight, bias)),
+            Way::Columns => Group::Columns(ColumnsForward::new(&one, weight, bias)),
+            Way::Tiles => Group::Tiles(Tiles::new(plan.as_ref().expect("made for this way"), weight, bias)),
             other => unreachable!("y by {other}"),
         }
     });
@@ -39,6 +41,7 @@ pub(crate) fn forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
         for (group, (x, y)) in groups.iter().zip(images) {
             match group {
                 Group::Squares(squares, bias) => squares.image(x, *bias, false, y),
+                Group::Columns(columns) => columns.image(x, y),
                 Group::Tiles(tiles) => tiles.image(x, y),
             }
         }
@@ -47,48 +50,44 @@ pub(crate) fn forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
 
 enum Group<'a, E: Element> {
     Squares(Squares<E>, Option<&'a [E]>),
+    Columns(ColumnsForward<'a, E>),
     Tiles(Tiles<'a, E>),
 }
 
 /// y by tiles.
 struct Tiles<'a, E: Element> {
-    level: Level,
     plan: &'a Plan,
-    packed: scratch::Scratch<E>,
-    bias: Option<&'a [E]>,
+    packed: Packed<E>,
+    bias: Init<'a, E>,
 }
 
 impl<'a, E: Element> Tiles<'a, E> {
     fn new(plan: &'a Plan, weight: &[E], bias: Option<&'a [E]>) -> Tiles<'a, E> {
-        let (level, depth) = (Level::current(), plan.g.depth());
-        let mut packed = scratch::any::<E>(weight.len());
-        pack(block_height(level), plan.g.filters, depth, |o, k| weight[o * depth + k], &mut packed);
-        Tiles { level, plan, packed, bias }
+        let packed = Packed::of_rows(weight, plan.g.depth());
+        Tiles { plan, packed, bias: bias.map_or(Init::Zero, Init::Bias) }
     }
 
     /// Band by band of output rows.
     fn image(&self, x: &[E], y: &mut [E]) {
-        let (level, plan) = (self.level, self.plan);
-        let (filters, depth, positions) = (plan.g.filters, plan.g.depth(), plan.g.positions());
-        let height = block_height(level);
+        let Tiles { plan, packed, bias } = self;
+        let positions = plan.g.positions();
         let planes = plan.phases.split(x);
         let columns = plan.columns(planes.as_deref().unwrap_or(x));
-        let mut tile = scratch::any::<E>(height.min(filters) * plan.band * plan.row);
+        let mut tile = scratch::any::<E>(packed.height().min(plan.g.filters) * plan.band * plan.row);
         for band in plan.bands() {
             let len = plan.band_len(&band);
             let rows = columns.window(band.start * plan.row, len);
-            for block in blocks(height, filters) {
-                let packed = &self.packed[block.start * depth..block.end * depth];
-                let init = self.bias.map_or(Init::Zero, |b| Init::Bias(&b[block.clone()]));
-                let out = &mut y[block.start * positions + band.start * plan.w_out..];
-                if plan.row == plan.w_out {
-                    E::dispatch_at(level, Multiply { packed, rows, init, out, stride: positions });
-                    continue;
-                }
-                E::dispatch_at(level, Multiply { packed, rows, init, out: &mut tile, stride: len });
-                let (from, to) = ((&tile[..], len, plan.row), (out, positions, plan.w_out));
+            let y = &mut y[band.start * plan.w_out..];
+            if plan.row == plan.w_out {
+                packed.multiply(rows, *bias, y, positions);
+                continue;
+            }
+            for block in packed.blocks() {
+                packed.multiply_block(block.clone(), (0, rows), *bias, &mut tile, len);
+                let (from, to) =
+                    ((&tile[..], len, plan.row), (&mut y[block.start * positions..], positions, plan.w_out));
                 let (planes, rows) = (block.len(), band.len());
-                E::dispatch_at(level, CopyRows { from, to, planes, rows, len: plan.w_out, add: false });
+                dispatch(CopyRows { from, to, planes, rows, len: plan.w_out, add: false });
             }
         }
     }

@@ -2,8 +2,8 @@
 //! `dx[c, q] = Σ w[o,c,u,v] dy[o, q - u S - v]`. For this dy is spread to rows of S, with zeros between them.
 
 use super::plan::{BAND, Plan, bands, even_bands};
-use crate::simd::Level;
-use crate::tile::{CopyRows, Dots, Init, Multiply, Rows, block_height, blocks, pack};
+use crate::simd::{MAX_LANES, dispatch};
+use crate::tile::{CopyRows, Init, Packed, Rows};
 use crate::{Element, scratch};
 use std::ops::Range;
 
@@ -18,7 +18,6 @@ pub(super) struct Work<E: Element> {
 /// What the backward passes of all images share.
 pub(super) struct Gather<'a, E: Element> {
     plan: &'a Plan,
-    level: Level,
     /// Rows of the planes, and of a band of them.
     rows: usize,
     band: usize,
@@ -28,8 +27,6 @@ pub(super) struct Gather<'a, E: Element> {
     pub(super) margin: usize,
     /// From one filter of the spread dy to the next; in whole vectors, so that its loads are aligned.
     pub(super) plane: usize,
-    /// Where the rows of dy begin for dw.
-    weight_offsets: Vec<usize>,
     /// The product for each phase of dx.
     inputs: Vec<PhaseProduct<E>>,
 }
@@ -37,7 +34,7 @@ pub(super) struct Gather<'a, E: Element> {
 /// dx of the planes of one phase: the weights that meet it, packed, (u, o, v) after (u, o, v), and where in the spread dy
 /// each one's row begins.
 struct PhaseProduct<E: Element> {
-    packed: scratch::Scratch<E>,
+    packed: Packed<E>,
     offsets: Vec<usize>,
     /// How many u meet it: each makes as many rows of the product.
     reach: usize,
@@ -45,7 +42,7 @@ struct PhaseProduct<E: Element> {
 
 /// Whether rows of dx that few rows of dy meet are made from these alone: not where rows are short.
 fn in_stretches(row: usize) -> bool {
-    row >= 2 * VECTOR
+    row >= 2 * MAX_LANES
 }
 
 impl<E: Element> PhaseProduct<E> {
@@ -75,9 +72,6 @@ impl<E: Element> PhaseProduct<E> {
 /// Positions of a band of the spread dy: it stays in the second-level cache.
 const SPREAD: usize = 2048;
 
-/// Elements of the widest vector.
-const VECTOR: usize = 16;
-
 impl<'a, E: Element> Gather<'a, E> {
     /// A band has so many `positions`, or as many as the second-level cache holds.
     pub(super) fn new(
@@ -86,14 +80,13 @@ impl<'a, E: Element> Gather<'a, E> {
         with_input: bool,
         positions: Option<usize>,
     ) -> Gather<'a, E> {
-        let (level, g) = (Level::current(), &plan.g);
+        let g = &plan.g;
         let (step, (k_h, k_w)) = (g.stride, g.kernel);
         let rows = plan.phases.plane() / plan.row;
         let (band, halo) = (even_bands(rows, plan.row, positions.unwrap_or(SPREAD)), (k_h - 1) / step.0);
         let back = |u: usize, v: usize| (u / step.0) * plan.row + v / step.1;
-        let margin = back(k_h - 1, k_w - 1).next_multiple_of(VECTOR);
-        let plane = (margin + band * plan.row).next_multiple_of(VECTOR);
-        let weight_offsets = (0..g.filters).map(|o| o * plane + margin).collect();
+        let margin = back(k_h - 1, k_w - 1).next_multiple_of(MAX_LANES);
+        let plane = (margin + band * plan.row).next_multiple_of(MAX_LANES);
         let phases = if with_input { step.0 * step.1 } else { 0 };
         let product = |phase: usize| {
             let meets = |&(c, u, v): &(usize, usize, usize)| {
@@ -109,13 +102,11 @@ impl<'a, E: Element> Gather<'a, E> {
                 .flat_map(|(u, o)| met[u * columns..][..columns].iter().map(move |&(u, v)| (o, u, v)))
                 .map(|(o, u, v)| ((o * g.channels * k_h + u) * k_w + v, o * plane + margin - back(u, v)))
                 .unzip();
-            let mut packed = scratch::any::<E>(g.channels * depth);
-            let at = |c: usize, k: usize| taps[k] + c * k_h * k_w;
-            pack(block_height(level), g.channels, depth, |c, k| weight[at(c, k)], &mut packed);
+            let packed = Packed::new(g.channels, depth, |c, k| weight[taps[k] + c * k_h * k_w]);
             PhaseProduct { packed, offsets, reach }
         };
         let inputs = (0..phases).map(product).collect();
-        Gather { plan, level, rows, band, halo, margin, plane, weight_offsets, inputs }
+        Gather { plan, rows, band, halo, margin, plane, inputs }
     }
 
     pub(super) fn work(&self) -> Work<E> {
@@ -127,23 +118,15 @@ impl<'a, E: Element> Gather<'a, E> {
         Work { spread: scratch::zeros(self.plan.g.filters * self.plane), planes: scratch::any(planes) }
     }
 
-    /// Adds dw and dx of an image, where they are not empty, band by band; `spread` writes a band of dy.
+    /// Adds dx of an image, where it is not empty, band by band; `spread` writes a band of dy.
     pub(super) fn image(
         &self,
-        x: &[E],
         work: &mut Work<E>,
-        grad_weight: &mut [E],
         dx: &mut [E],
         mut spread: impl FnMut(&mut [E], &Range<usize>),
     ) {
-        let with_weight = !grad_weight.is_empty();
-        let x_planes = with_weight.then(|| self.plan.phases.split(x)).flatten();
-        let columns = with_weight.then(|| self.plan.columns(x_planes.as_deref().unwrap_or(x)));
         for band in bands(self.rows, self.band) {
             spread(&mut work.spread, &band);
-            if let Some(columns) = columns {
-                self.weight(columns, &work.spread, &band, grad_weight);
-            }
             if dx.is_empty() {
                 continue;
             }
@@ -155,9 +138,7 @@ impl<'a, E: Element> Gather<'a, E> {
             self.input(&work.spread, &band, init, planes);
         }
         if !dx.is_empty() && !work.planes.is_empty() {
-            // Where the stride is larger than the kernel, no weight meets the phases from the kernel's size on.
-            let met = (self.plan.g.kernel.0, self.plan.g.kernel.1);
-            self.plan.phases.add_to(&work.planes, met, dx);
+            self.plan.phases.add_to(&work.planes, dx);
         }
     }
 
@@ -180,20 +161,8 @@ impl<'a, E: Element> Gather<'a, E> {
             let from = (&dy[first * w_out..], plan.g.positions(), w_out);
             let to = (&mut spread[start(first)..], self.plane, row);
             let planes = plan.g.filters;
-            E::dispatch_at(self.level, CopyRows { from, to, planes, rows: count, len: w_out, add: false });
+            dispatch(CopyRows { from, to, planes, rows: count, len: w_out, add: false });
         }
-    }
-
-    /// dw += dy columns^T, of a band.
-    fn weight(&self, columns: Rows<'_, E>, spread: &[E], band: &Range<usize>, grad_weight: &mut [E]) {
-        let (plan, rows) = (self.plan, band.start..band.end.min(self.plan.h_out));
-        if rows.is_empty() {
-            return;
-        }
-        let len = plan.band_len(&rows);
-        let (left, columns) =
-            (Rows::new(spread, &self.weight_offsets, len), columns.window(rows.start * plan.row, len));
-        E::dispatch_at(self.level, Dots::whole(left, columns, grad_weight));
     }
 
     /// A band of the planes of dx: a gather from the spread dy for each phase, with what they begin with.
@@ -206,7 +175,6 @@ impl<'a, E: Element> Gather<'a, E> {
                 continue;
             }
             let rows = Rows::new(spread, &product.offsets, band.len() * row);
-            let blocks = || blocks(block_height(self.level), g.channels);
             for (part, met) in product.stretches(band, row, self.plan.h_out) {
                 let (first, len) = ((part.start - band.start) * row, part.len() * row);
                 let met = met.start * depth / product.reach..met.end * depth / product.reach;
@@ -219,14 +187,12 @@ impl<'a, E: Element> Gather<'a, E> {
                     continue;
                 }
                 // What several blocks of channels read stays in the first-level cache.
-                let step = if g.channels > block_height(self.level) { BAND } else { len };
+                let step = if g.channels > product.packed.height() { BAND } else { len };
                 for start in (0..len).step_by(step) {
                     let rows = rows.select(met.clone()).window(first + start, step.min(len - start));
-                    for block in blocks() {
-                        let packed = &product.packed[block.start * depth..block.end * depth];
-                        let packed = &packed[met.start * block.len()..met.end * block.len()];
+                    for block in product.packed.blocks() {
                         let out = &mut planes[block.start * pixels + part.start * row + start..];
-                        E::dispatch_at(self.level, Multiply { packed, rows, init, out, stride: pixels });
+                        product.packed.multiply_block(block, (met.start, rows), init, out, pixels);
                     }
                 }
             }

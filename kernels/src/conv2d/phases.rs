@@ -51,6 +51,13 @@ pub(super) struct Phases {
     pub(super) row: usize,
     /// How the image is written.
     x: Layout,
+    /// Which phases of rows and of columns are asked for, bit by bit; the last stands for all that follow.
+    met: (u64, u64),
+}
+
+/// Whether bit `phase` is set.
+fn is_met(met: u64, phase: usize) -> bool {
+    met >> phase.min(63) & 1 == 1
 }
 
 impl Phases {
@@ -66,7 +73,17 @@ impl Phases {
             rows,
             row,
             x: Layout::plain(g.size.0, g.size.1),
+            met: (u64::MAX, u64::MAX),
         }
+    }
+
+    /// Only those phases that a weight meets: with a stride larger than the kernel, not all.
+    pub(super) fn met_by(self, g: &Geometry) -> Phases {
+        let met = |kernel: usize, dilation: usize, step: usize| {
+            (0..kernel).fold(0, |met, u| met | 1 << (u * dilation % step).min(63))
+        };
+        let rows = met(g.kernel.0, g.dilation.0, self.step.0);
+        Phases { met: (rows, met(g.kernel.1, g.dilation.1, self.step.1)), ..self }
     }
 
     /// Pixels of a plane.
@@ -122,15 +139,14 @@ impl Phases {
         Some(planes)
     }
 
-    /// Adds the planes of the first `met` phases of rows and of columns to image dx (C, H, W); what stands in the
-    /// padding is dropped.
-    pub(super) fn add_to<E: Element>(&self, planes: &[E], met: (usize, usize), dx: &mut [E]) {
+    /// Adds the planes to image dx (C, H, W); what stands in the padding is dropped.
+    pub(super) fn add_to<E: Element>(&self, planes: &[E], dx: &mut [E]) {
         for (at, row) in dx.chunks_exact_mut(self.size.1).enumerate() {
-            if (at % self.size.0 + self.padding.0) % self.step.0 >= met.0 {
+            if !is_met(self.met.0, (at % self.size.0 + self.padding.0) % self.step.0) {
                 continue;
             }
             for first in 0..self.step.1.min(row.len()) {
-                if (first + self.padding.1) % self.step.1 >= met.1 {
+                if !is_met(self.met.1, (first + self.padding.1) % self.step.1) {
                     continue;
                 }
                 let planes = &planes[self.start_of_row(at, first)..];
@@ -164,7 +180,8 @@ impl<E: Element> Kernel<E> for Split<'_, E> {
         // Where column `first` of a phase's first row goes, and how many more of its phase.
         let place = |c: usize, phase: usize, first: usize| {
             let column = first + phases.padding.1;
-            let room = phases.row.saturating_sub(column / step);
+            let met = is_met(phases.met.1, column % step);
+            let room = if met { phases.row.saturating_sub(column / step) } else { 0 };
             (phases.offset(c, phase, column), (width - first).div_ceil(step).min(room))
         };
         let dealt = width >= step && (step == 2 || step == 4) && phases.step.0 <= 4;
@@ -186,6 +203,9 @@ impl<E: Element> Kernel<E> for Split<'_, E> {
                     ((r + phases.padding.0) / phases.step.0, (r + phases.padding.0) % phases.step.0);
                 if i >= phases.rows {
                     break;
+                }
+                if !is_met(phases.met.0, phase) {
+                    continue;
                 }
                 let row = &image[phases.x.start(r)..][..width];
                 if !dealt {

@@ -30,7 +30,7 @@ impl Plan {
 
     /// A plan of the first rows and columns of the output.
     pub(super) fn cropped(g: &Geometry, (h_out, w_out): (usize, usize)) -> Plan {
-        let phases = Phases::new(g, g.stride);
+        let phases = Phases::new(g, g.stride).met_by(g);
         let row = phases.row;
         let band = even_bands(h_out, row, BAND);
         let offsets =

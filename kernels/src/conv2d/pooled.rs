@@ -24,8 +24,8 @@ use super::phases::Layout;
 use super::plan::{Plan, bands, even_bands};
 use super::{Geometry, NO_WINNER, pooled_size};
 use crate::map::{Identity, sum_chunk};
-use crate::simd::{Kernel, Level, MAX_LANES, Simd};
-use crate::tile::{Init, Multiply, block_height, blocks, pack};
+use crate::simd::{Kernel, MAX_LANES, Simd, dispatch};
+use crate::tile::{Dots, Init, Packed, Rows};
 use crate::{Element, math, scratch};
 
 /// Positions in a band: a block's part of the sums stays in the first-level cache until it is pooled.
@@ -54,9 +54,8 @@ pub(super) enum Keep<'a, E> {
 
 /// y, an image at a time.
 pub(super) struct PooledForward<'a, E: Element> {
-    level: Level,
     plan: &'a Plan,
-    packed: scratch::Scratch<E>,
+    packed: Packed<E>,
     bias: &'a [E],
     /// Rows of windows in a band.
     band: usize,
@@ -64,51 +63,41 @@ pub(super) struct PooledForward<'a, E: Element> {
 
 impl<'a, E: Element> PooledForward<'a, E> {
     pub(super) fn new(plan: &'a Plan, weight: &[E], bias: &'a [E]) -> PooledForward<'a, E> {
-        let (level, g) = (Level::current(), &plan.g);
-        let depth = g.depth();
-        let mut packed = scratch::any::<E>(g.weight_len());
-        pack(block_height(level), g.filters, depth, |o, k| weight[o * depth + k], &mut packed);
-        PooledForward { level, plan, packed, bias, band: even_bands(plan.h_out / 2, 2 * plan.row, BAND) }
+        let packed = Packed::of_rows(weight, plan.g.depth());
+        PooledForward { plan, packed, bias, band: even_bands(plan.h_out / 2, 2 * plan.row, BAND) }
     }
 
     pub(super) fn image(&self, x: &[E], y: &mut [E], mut keep: Keep<'_, E>) {
-        let (level, plan) = (self.level, self.plan);
-        let (h, w, row, depth) = (plan.h_out / 2, plan.w_out / 2, plan.row, plan.g.depth());
+        let PooledForward { plan, packed, .. } = self;
+        let (h, w, row) = (plan.h_out / 2, plan.w_out / 2, plan.row);
         let plane = plan.h_out * row;
-        let height = block_height(level);
         let planes = plan.phases.split(x);
         let columns = plan.columns(planes.as_deref().unwrap_or(x));
         let mut tile = scratch::any::<E>(match keep {
             Keep::Tanh(_) => 0,
-            Keep::Winners(_) => height.min(plan.g.filters) * 2 * self.band * row,
+            Keep::Winners(_) => packed.height().min(plan.g.filters) * 2 * self.band * row,
         });
         for rows in bands(h, self.band) {
             let (start, whole) = (2 * rows.start * row, 2 * rows.len() * row);
             let columns = columns.window(start, whole - row + plan.w_out);
-            for block in blocks(height, plan.g.filters) {
-                let packed = &self.packed[block.start * depth..block.end * depth];
-                let multiply = |init, out: &mut [E], stride| {
-                    E::dispatch_at(level, Multiply { packed, rows: columns, init, out, stride });
+            for block in packed.blocks() {
+                let (init, out, stride) = match &mut keep {
+                    Keep::Tanh(t) => (Init::Bias(self.bias), &mut t[block.start * plane + start..], plane),
+                    Keep::Winners(_) => (Init::Zero, &mut tile[..], whole),
                 };
-                match &mut keep {
-                    Keep::Tanh(t) => {
-                        let bias = Init::Bias(&self.bias[block.clone()]);
-                        multiply(bias, &mut t[block.start * plane + start..], plane);
-                    }
-                    Keep::Winners(_) => multiply(Init::Zero, &mut tile, whole),
-                }
+                packed.multiply_block(block.clone(), (0, columns), init, out, stride);
                 for (i, o) in block.enumerate() {
                     let place = (o * h + rows.start) * w..(o * h + rows.end) * w;
                     let y = &mut y[place.clone()];
                     match &mut keep {
                         Keep::Tanh(t) => {
                             let t = &mut t[o * plane + start..][..whole];
-                            E::dispatch_at(level, TanhPool { t, row, y, w });
+                            dispatch(TanhPool { t, row, y, w });
                         }
                         Keep::Winners(winners) => {
                             let (sums, bias) = (&tile[i * whole..][..whole], self.bias[o]);
                             let winners = winners.get_mut(place).unwrap_or_default();
-                            E::dispatch_at(level, MaxPool { sums, row, bias, y, w, winners });
+                            dispatch(MaxPool { sums, row, bias, y, w, winners });
                         }
                     }
                 }
@@ -247,17 +236,15 @@ pub(super) unsafe fn store_pair<E: Element, S: Simd<E>>(s: S, p: *mut E, n: usiz
 
 /// The way back, an image at a time; dw and dx as in the plain convolution.
 pub(super) struct AverageBackward<'a, E: Element> {
-    level: Level,
     plan: &'a Plan,
     convolution: Gather<'a, E>,
 }
 
 impl<'a, E: Element> AverageBackward<'a, E> {
     pub(super) fn new(plan: &'a Plan, weight: &[E], with_input: bool) -> AverageBackward<'a, E> {
-        let level = Level::current();
         // In one band.
         let convolution = Gather::new(plan, weight, with_input, Some(plan.phases.plane()));
-        AverageBackward { level, plan, convolution }
+        AverageBackward { plan, convolution }
     }
 
     pub(super) fn work(&self) -> Work<E> {
@@ -276,14 +263,19 @@ impl<'a, E: Element> AverageBackward<'a, E> {
     ) {
         let (plan, margin) = (self.plan, self.convolution.margin);
         let (h, w, row) = (plan.h_out / 2, plan.w_out / 2, plan.row);
-        self.convolution.image(x, work, grad_weight, dx, |spread, _| {
+        let x_planes = plan.phases.split(x);
+        let columns = plan.columns(x_planes.as_deref().unwrap_or(x));
+        // Where the rows of dconv begin.
+        let offsets: Vec<usize> = (0..plan.g.filters).map(|o| o * self.convolution.plane + margin).collect();
+        self.convolution.image(work, dx, |spread, _| {
             let planes = spread.chunks_exact_mut(self.convolution.plane);
             let kept = t.chunks_exact(plan.h_out * row).zip(dy.chunks_exact(h * w));
             for (((t, dy), spread), sum) in kept.zip(planes).zip(&mut *grad_bias) {
                 let spread = &mut spread[margin..][..plan.h_out * row];
-                E::dispatch_at(self.level, TanhUnpool { t, dy, row, w, spread });
+                dispatch(TanhUnpool { t, dy, row, w, spread });
                 *sum += sum_chunk(Identity, [&*spread]);
             }
+            dispatch(Dots::whole(Rows::new(spread, &offsets, plan.len()), columns, grad_weight));
         });
     }
 }

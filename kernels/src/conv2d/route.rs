@@ -76,24 +76,32 @@ const FOUR: Transforms = Transforms { side: 4, patches: 400, outputs: 150 };
 /// Of squares of their own: the outputs are copied to their places too.
 const SQUARES: Transforms = Transforms { outputs: 250, ..FOUR };
 
-/// What the transform of a filter costs, once for all images.
-const FILTER: usize = 60;
+/// What the transform of a filter costs, once for all images: in deep convolutions, and where it is written for squares.
+const FILTER: [usize; 2] = [60, 300];
 
 /// Deep: channels and filters from which on it is the faster way. The padding to whole panels counts for more below.
 const DEEP: usize = 32;
 /// Deep: squares of an image up to which it is. The matrices of more would not stay in the caches.
 const MOST_SQUARES: usize = 256;
-/// Squares: numbers of the transformed filters up to which it is the faster way, half a second-level cache in f32.
-const MOST_FILTERS: usize = 1 << 17;
+/// Squares: numbers of the transformed filters up to which it is the faster way: all are read for each vector of squares.
+const MOST_FILTERS: usize = 1 << 16;
 /// Few: channels up to which it is the faster way. More have patches long enough for vectors along them.
 const FEW: usize = 3;
-/// Columns, dw: filters for each output of an image from which on this is the faster way. With fewer, to write the columns
-/// costs more than to add up the lanes of each sum.
-const FILTERS_AN_OUTPUT: usize = 2;
+/// Columns: filters for each number of a patch from which on it is faster to write the columns than to copy the outputs, or
+/// dy, to other rows; while they stay in the second-level cache.
+const FILTERS_A_WEIGHT: usize = 3;
+const MOST_COLUMNS: usize = 1 << 17;
+/// Columns: products of a y, and of a dx, that are done before the tables of the other ways are made.
+const TINY: [usize; 2] = [1 << 11, 1 << 14];
 /// Columns, dx: what it costs to add a row of the output in a row of columns to its pixels.
-const RUN: usize = 30;
-/// Columns, dx: products that are done before the gather's tables are made.
-const TINY: usize = 1 << 13;
+const RUN: usize = 20;
+/// Columns, dx: what the gather costs more than its products for each row, with fewer channels than make high tiles.
+const LOW: (usize, usize) = (8, 64);
+/// Columns, dw along patches: positions up to which to write them costs less than to add up the lanes of each sum, where
+/// patches are short, and where they fill a vector.
+const FEW_POSITIONS: [usize; 2] = [16, 64];
+/// Columns, dx along patches: positions up to which vectors of them are emptier than those of a patch.
+const FEWEST_POSITIONS: usize = 11;
 
 impl Transforms {
     /// Of one square of outputs: its products, each channel's patch, each filter's outputs.
@@ -122,7 +130,7 @@ const DEEP_FOUR: Way = Way::Deep(Form::Four);
 /// The ways of each pass, on its own or with what follows it. The first that is for such a shape is taken; the last is for
 /// all.
 pub const TABLE: [(Pass, Option<Tail>, &[Way]); 9] = [
-    (Pass::Forward, None, &[DEEP_TWO, DEEP_FOUR, Way::Squares, Way::Tiles]),
+    (Pass::Forward, None, &[DEEP_TWO, DEEP_FOUR, Way::Columns, Way::Squares, Way::Tiles]),
     (Pass::WeightGradient, None, &[DEEP_TWO, DEEP_FOUR, Way::Columns, Way::Tiles]),
     (Pass::InputGradient, None, &[DEEP_TWO, DEEP_FOUR, Way::Squares, Way::Columns, Way::Tiles]),
     (Pass::Forward, Some(Tail::ReluMaxPool), &[DEEP_TWO, DEEP_FOUR, Way::Squares, Way::Tiles]),
@@ -153,11 +161,14 @@ pub fn way(pass: Pass, g: &Geometry, place: Place) -> Way {
             _ => turned.as_ref().is_some_and(squares),
         },
         Way::Few => g.is_three_by_three() && g.channels <= FEW,
-        Way::Columns if pass == Pass::WeightGradient => {
-            g.kernel != (1, 1) && g.filters >= FILTERS_AN_OUTPUT * g.positions()
-        }
-        // Gathering dx by tiles is for neighbouring weights that meet neighbouring pixels.
-        Way::Columns => g.dilation != (1, 1) || columns(g),
+        // No pixel is copied twice.
+        Way::Columns if g.stride != (1, 1) && g.kernel.0 <= g.stride.0 && g.kernel.1 <= g.stride.1 => true,
+        Way::Columns => match pass {
+            Pass::Forward => products(g) < TINY[0] || short_patches(g),
+            Pass::WeightGradient => g.kernel != (1, 1) && along_patches(pass, g),
+            // Gathering dx by tiles is for neighbouring weights that meet neighbouring pixels.
+            Pass::InputGradient => g.dilation != (1, 1) || columns(g),
+        },
         Way::Winners | Way::Tiles => true,
     };
     row.2.iter().copied().find(|way| fits(*way)).expect("the last of a row is for all")
@@ -173,9 +184,9 @@ fn deep(g: &Geometry) -> Option<Form> {
     };
     let (two, four) = (cost(&TWO), cost(&FOUR));
     let (best, form) = if four.0 < two.0 { (four, Form::Four) } else { (two, Form::Two) };
-    let dense = images * g.positions() * g.filters * g.depth();
+    let dense = products(g);
     let fits = g.is_three_by_three() && g.channels >= DEEP && g.filters >= DEEP && best.1 <= MOST_SQUARES;
-    (fits && best.0 + FILTER * g.channels * g.filters < dense).then_some(form)
+    (fits && best.0 + FILTER[0] * g.channels * g.filters < dense).then_some(form)
 }
 
 /// Whether squares are the faster way on their own: by vectors of them, and of positions, between the rows of which are some
@@ -184,18 +195,48 @@ fn squares(g: &Geometry) -> bool {
     let ((h, w), (h_out, w_out)) = (SQUARES.squares(g), g.output_size());
     let vectors = |rows: usize, row: usize, last: usize| ((rows - 1) * row + last).div_ceil(MAX_LANES);
     let dense = vectors(h_out, w_out + 2, w_out) * g.depth() * g.filters;
-    let once = FILTER * g.channels * g.filters / g.images.clamp(1, MANY_IMAGES);
+    let once = FILTER[1] * g.channels * g.filters / g.images.clamp(1, MANY_IMAGES);
     let fits = g.is_three_by_three() && (SQUARES.side + 2).pow(2) * g.channels * g.filters <= MOST_FILTERS;
     fits && vectors(h, w + 1, w) * SQUARES.square(g) + once < dense / 8 * 9
+}
+
+/// Products of all images, or of so many that more change nothing.
+fn products(g: &Geometry) -> usize {
+    g.images.min(MANY_IMAGES) * g.positions() * g.filters * g.depth()
 }
 
 /// Whether dx by columns is faster than the gather, which makes whole vectors of all pixels, padding included.
 fn columns(g: &Geometry) -> bool {
     let plane = |size: usize, padding: usize, stride: usize| (size + 2 * padding).div_ceil(stride);
     let pixels = plane(g.size.0, g.padding.0, g.stride.0) * plane(g.size.1, g.padding.1, g.stride.1);
-    let (gather, product) = (pixels.next_multiple_of(MAX_LANES) * g.filters, g.positions() * g.filters);
-    let products = g.images.min(MANY_IMAGES) * g.positions() * g.filters * g.depth();
-    gather > product + RUN * MAX_LANES * g.output_size().0 || products < TINY
+    let low = if g.channels < LOW.0 { LOW.1 } else { 0 };
+    let gather = (pixels.next_multiple_of(MAX_LANES) + low) * g.filters;
+    let product = g.positions() * g.filters;
+    let dear = gather > product + RUN * MAX_LANES * g.output_size().0;
+    dear && cached(g) || products(g) < TINY[1] || short_patches(g)
+}
+
+/// Whether the columns of an image stay in the second-level cache.
+fn cached(g: &Geometry) -> bool {
+    g.depth() * g.positions() <= MOST_COLUMNS
+}
+
+/// Whether patches are so short that columns are written sooner than outputs are copied.
+fn short_patches(g: &Geometry) -> bool {
+    g.kernel != (1, 1) && cached(g) && g.filters >= FILTERS_A_WEIGHT * g.depth()
+}
+
+/// Whether vectors of dw or dx by columns run along patches, not along positions.
+pub(super) fn along_patches(pass: Pass, g: &Geometry) -> bool {
+    let (positions, full) = (g.positions(), g.depth() >= MAX_LANES);
+    match pass {
+        Pass::Forward => false,
+        Pass::WeightGradient => {
+            positions <= FEW_POSITIONS[0]
+                || full && positions <= FEW_POSITIONS[1] && 2 * g.filters >= positions
+        }
+        Pass::InputGradient => full && positions <= FEWEST_POSITIONS,
+    }
 }
 
 impl Form {
@@ -219,7 +260,8 @@ impl Way {
             Way::Few => format!("3 x 3 of up to {FEW} channels"),
             Way::Winners => "only the winners of the pooling have a gradient".into(),
             Way::Columns => {
-                "outputs so small, for so many filters, that to write the columns pays; dx with dilation"
+                "kernels up to the stride, few positions or products, or many filters for the size of \
+                             a patch, so that to write the columns pays; dx with dilation"
                     .into()
             }
             Way::Tiles => "what no other way is faster for".into(),

@@ -227,7 +227,7 @@ fn plans(stages: &[Stage]) -> Vec<Plan> {
 enum Backward<'a, E: Element> {
     Winners(MaxBackward<E>),
     /// The parameters' gradients by the first, so that they are the same bits whether dx is wanted or not; dx by the other.
-    Few(FewBackward, Option<MaxBackward<E>>),
+    Few(Box<FewBackward>, Option<MaxBackward<E>>),
     Tiles(AverageBackward<'a, E>),
 }
 
@@ -336,7 +336,9 @@ pub(crate) fn backward<E: Element>(
                 let (g, layouts, with_input) = (&stage.geometry, [x, stage.layout()], with_input || i > 0);
                 let winners = || MaxBackward::new(g, layouts, weight, with_input);
                 match ways(Pass::WeightGradient, i) {
-                    Way::Few => Backward::Few(FewBackward::new(g, layouts), with_input.then(winners)),
+                    Way::Few => {
+                        Backward::Few(Box::new(FewBackward::new(g, layouts)), with_input.then(winners))
+                    }
                     Way::Winners => Backward::Winners(winners()),
                     Way::Tiles => Backward::Tiles(AverageBackward::new(plan, weight, with_input)),
                     other => unreachable!("dw of a stage by {other}"),

@@ -26,113 +26,12 @@ where
 static MASK_32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 static MASK_64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 
-// In all blocks below: an `Avx2` exists, so the CPU has the instructions; pointers are the caller's promise.
-macro_rules! avx2 {
-    ($e:ident, $v:ident, $lanes:expr, $masks:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
-     $fma:ident, $max:ident, $gt:ident, $blend:ident, $sqrt:ident, $load:ident, $store:ident, $load_mask:ident,
-     $store_mask:ident, $exp2i:expr, $reduce:expr, $interleave:ident, $deinterleave:ident, $bytes:ident, $from_bytes:ident) => {
-        impl Simd<$e> for Avx2 {
-            type V = $v;
-            const LANES: usize = $lanes;
-            const REGISTERS: usize = 16;
-
-            #[inline(always)]
-            fn splat(self, x: $e) -> $v {
-                // SAFETY: the CPU has AVX2.
-                unsafe { $splat(x) }
-            }
-            #[inline(always)]
-            fn add(self, a: $v, b: $v) -> $v {
-                // SAFETY: the CPU has AVX2.
-                unsafe { $add(a, b) }
-            }
-            #[inline(always)]
-            fn sub(self, a: $v, b: $v) -> $v {
-                // SAFETY: the CPU has AVX2.
-                unsafe { $sub(a, b) }
-            }
-            #[inline(always)]
-            fn mul(self, a: $v, b: $v) -> $v {
-                // SAFETY: the CPU has AVX2.
-                unsafe { $mul(a, b) }
-            }
-            #[inline(always)]
-            fn div(self, a: $v, b: $v) -> $v {
-                // SAFETY: the CPU has AVX2.
-                unsafe { $div(a, b) }
-            }
-            #[inline(always)]
-            fn fma(self, a: $v, b: $v, c: $v) -> $v {
-                // SAFETY: the CPU has FMA.
-                unsafe { $fma(a, b, c) }
-            }
-            #[inline(always)]
-            fn max(self, a: $v, b: $v) -> $v {
-                // SAFETY: the CPU has AVX2. The instruction gives b where one is NaN.
-                unsafe { $max(a, b) }
-            }
-            #[inline(always)]
-            fn select_gt(self, a: $v, b: $v, yes: $v, no: $v) -> $v {
-                // SAFETY: the CPU has AVX2.
-                unsafe { $blend(no, yes, $gt::<_CMP_GT_OQ>(a, b)) }
-            }
-            #[inline(always)]
-            fn sqrt(self, a: $v) -> $v {
-                // SAFETY: the CPU has AVX2.
-                unsafe { $sqrt(a) }
-            }
-            #[inline(always)]
-            fn exp2i(self, a: $v) -> $v {
-                // SAFETY: the CPU has AVX2.
-                unsafe { $exp2i(a) }
-            }
-            #[inline(always)]
-            fn reduce_add(self, a: $v) -> $e {
-                // SAFETY: the CPU has AVX2.
-                unsafe { $reduce(a) }
-            }
-            #[inline(always)]
-            fn interleave(self, a: $v, b: $v) -> ($v, $v) {
-                // SAFETY: the CPU has AVX2.
-                unsafe { $interleave(a, b) }
-            }
-            #[inline(always)]
-            fn deinterleave(self, a: $v, b: $v) -> ($v, $v) {
-                // SAFETY: the CPU has AVX2.
-                unsafe { $deinterleave(a, b) }
-            }
-            #[inline(always)]
-            unsafe fn load(self, p: *const $e) -> $v {
-                // SAFETY: the caller's promise.
-                unsafe { $load(p) }
-            }
-            #[inline(always)]
-            unsafe fn store(self, p: *mut $e, v: $v) {
-                // SAFETY: the caller's promise.
-                unsafe { $store(p, v) }
-            }
-            #[inline(always)]
-            unsafe fn load_partial(self, p: *const $e, n: usize) -> $v {
-                // SAFETY: the caller's promise; lanes that the mask leaves out are not touched.
-                unsafe { $load_mask(p, _mm256_loadu_si256($masks[$lanes - n..].as_ptr().cast())) }
-            }
-            #[inline(always)]
-            unsafe fn store_partial(self, p: *mut $e, n: usize, v: $v) {
-                // SAFETY: as in `load_partial`.
-                unsafe { $store_mask(p, _mm256_loadu_si256($masks[$lanes - n..].as_ptr().cast()), v) }
-            }
-            #[inline(always)]
-            unsafe fn load_bytes(self, p: *const u8) -> $v {
-                // SAFETY: the caller's promise.
-                unsafe { $from_bytes(p) }
-            }
-            #[inline(always)]
-            unsafe fn store_bytes(self, p: *mut u8, v: $v) {
-                // SAFETY: the caller's promise.
-                unsafe { $bytes(p, v) }
-            }
-        }
-    };
+/// The first bits of a mask.
+#[inline(always)]
+unsafe fn mask<I>(lanes: &[I]) -> __m256i {
+    assert!(size_of_val(lanes) >= size_of::<__m256i>());
+    // SAFETY: the CPU has AVX2; the assertion.
+    unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) }
 }
 
 /// 2^a by writing a + 127 into the exponent bits.
@@ -252,55 +151,48 @@ unsafe fn bytes_pd(p: *mut u8, v: __m256d) {
     }
 }
 
-avx2!(
-    f32,
-    __m256,
-    8,
-    MASK_32,
-    _mm256_set1_ps,
-    _mm256_add_ps,
-    _mm256_sub_ps,
-    _mm256_mul_ps,
-    _mm256_div_ps,
-    _mm256_fmadd_ps,
-    _mm256_max_ps,
-    _mm256_cmp_ps,
-    _mm256_blendv_ps,
-    _mm256_sqrt_ps,
-    _mm256_loadu_ps,
-    _mm256_storeu_ps,
-    _mm256_maskload_ps,
-    _mm256_maskstore_ps,
-    exp2i_ps,
-    reduce_ps,
-    interleave_ps,
-    deinterleave_ps,
-    bytes_ps,
-    from_bytes_ps
-);
-avx2!(
-    f64,
-    __m256d,
-    4,
-    MASK_64,
-    _mm256_set1_pd,
-    _mm256_add_pd,
-    _mm256_sub_pd,
-    _mm256_mul_pd,
-    _mm256_div_pd,
-    _mm256_fmadd_pd,
-    _mm256_max_pd,
-    _mm256_cmp_pd,
-    _mm256_blendv_pd,
-    _mm256_sqrt_pd,
-    _mm256_loadu_pd,
-    _mm256_storeu_pd,
-    _mm256_maskload_pd,
-    _mm256_maskstore_pd,
-    exp2i_pd,
-    reduce_pd,
-    interleave_pd,
-    deinterleave_pd,
-    bytes_pd,
-    from_bytes_pd
-);
+vectors! {
+    Avx2: 8 lanes of f32 in __m256, 16 registers;
+    fn splat(x: E) -> V = _mm256_set1_ps(x);
+    fn add(a: V, b: V) -> V = _mm256_add_ps(a, b);
+    fn sub(a: V, b: V) -> V = _mm256_sub_ps(a, b);
+    fn mul(a: V, b: V) -> V = _mm256_mul_ps(a, b);
+    fn div(a: V, b: V) -> V = _mm256_div_ps(a, b);
+    fn fma(a: V, b: V, c: V) -> V = _mm256_fmadd_ps(a, b, c);
+    fn max(a: V, b: V) -> V = _mm256_max_ps(a, b);
+    fn select_gt(a: V, b: V, yes: V, no: V) -> V = _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_GT_OQ>(a, b));
+    fn sqrt(a: V) -> V = _mm256_sqrt_ps(a);
+    fn exp2i(a: V) -> V = exp2i_ps(a);
+    fn reduce_add(a: V) -> E = reduce_ps(a);
+    fn interleave(a: V, b: V) -> (V, V) = interleave_ps(a, b);
+    fn deinterleave(a: V, b: V) -> (V, V) = deinterleave_ps(a, b);
+    unsafe fn load(p: *const E) -> V = _mm256_loadu_ps(p);
+    unsafe fn store(p: *mut E, v: V) -> () = _mm256_storeu_ps(p, v);
+    unsafe fn load_partial(p: *const E, n: usize) -> V = _mm256_maskload_ps(p, mask(&MASK_32[8 - n..]));
+    unsafe fn store_partial(p: *mut E, n: usize, v: V) -> () = _mm256_maskstore_ps(p, mask(&MASK_32[8 - n..]), v);
+    unsafe fn load_bytes(p: *const u8) -> V = from_bytes_ps(p);
+    unsafe fn store_bytes(p: *mut u8, v: V) -> () = bytes_ps(p, v);
+}
+
+vectors! {
+    Avx2: 4 lanes of f64 in __m256d, 16 registers;
+    fn splat(x: E) -> V = _mm256_set1_pd(x);
+    fn add(a: V, b: V) -> V = _mm256_add_pd(a, b);
+    fn sub(a: V, b: V) -> V = _mm256_sub_pd(a, b);
+    fn mul(a: V, b: V) -> V = _mm256_mul_pd(a, b);
+    fn div(a: V, b: V) -> V = _mm256_div_pd(a, b);
+    fn fma(a: V, b: V, c: V) -> V = _mm256_fmadd_pd(a, b, c);
+    fn max(a: V, b: V) -> V = _mm256_max_pd(a, b);
+    fn select_gt(a: V, b: V, yes: V, no: V) -> V = _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_GT_OQ>(a, b));
+    fn sqrt(a: V) -> V = _mm256_sqrt_pd(a);
+    fn exp2i(a: V) -> V = exp2i_pd(a);
+    fn reduce_add(a: V) -> E = reduce_pd(a);
+    fn interleave(a: V, b: V) -> (V, V) = interleave_pd(a, b);
+    fn deinterleave(a: V, b: V) -> (V, V) = deinterleave_pd(a, b);
+    unsafe fn load(p: *const E) -> V = _mm256_loadu_pd(p);
+    unsafe fn store(p: *mut E, v: V) -> () = _mm256_storeu_pd(p, v);
+    unsafe fn load_partial(p: *const E, n: usize) -> V = _mm256_maskload_pd(p, mask(&MASK_64[4 - n..]));
+    unsafe fn store_partial(p: *mut E, n: usize, v: V) -> () = _mm256_maskstore_pd(p, mask(&MASK_64[4 - n..]), v);
+    unsafe fn load_bytes(p: *const u8) -> V = from_bytes_pd(p);
+    unsafe fn store_bytes(p: *mut u8, v: V) -> () = bytes_pd(p, v);
+}

@@ -7,8 +7,13 @@
 //! into it is compiled with those registers. Which entry is taken is decided once, at run time.
 
 use crate::Element;
+use std::ffi::OsString;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::OnceLock;
+
+#[macro_use]
+mod vectors;
 
 mod portable;
 pub use portable::Portable;
@@ -177,7 +182,12 @@ impl Level {
     /// When the variable names no level, or one that this CPU lacks.
     pub fn try_current() -> Result<Level, String> {
         static CURRENT: OnceLock<Result<Level, String>> = OnceLock::new();
-        CURRENT.get_or_init(|| Level::choose(std::env::var_os(LEVEL_VARIABLE))).clone()
+        let named = |name: OsString| {
+            name.to_string_lossy()
+                .parse()
+                .map_err(|why| format!("{LEVEL_VARIABLE}={}: {why}", name.display()))
+        };
+        CURRENT.get_or_init(|| std::env::var_os(LEVEL_VARIABLE).map_or(Ok(Level::widest()), named)).clone()
     }
 
     /// [`Level::try_current`] for the middle of a computation.
@@ -188,22 +198,25 @@ impl Level {
         Level::try_current().unwrap_or_else(|message| panic!("{message}"))
     }
 
-    fn choose(forced: Option<std::ffi::OsString>) -> Result<Level, String> {
-        let widest = *Level::available().last().expect("the portable level is always there");
-        let Some(name) = forced else { return Ok(widest) };
-        let level = match name.to_str() {
-            Some("portable") => Level::Portable,
-            Some("avx2") => Level::Avx2,
-            Some("avx512") => Level::Avx512,
-            _ => {
-                let name = name.to_string_lossy();
-                return Err(format!("{LEVEL_VARIABLE}={name}: expected portable, avx2 or avx512"));
-            }
-        };
+    /// The widest level of this CPU, found once.
+    pub fn widest() -> Level {
+        static WIDEST: OnceLock<Level> = OnceLock::new();
+        *WIDEST.get_or_init(|| *Level::available().last().expect("the portable level is always there"))
+    }
+}
+
+impl FromStr for Level {
+    type Err = String;
+
+    /// A level of this CPU, by the name that it is displayed by.
+    fn from_str(name: &str) -> Result<Level, String> {
+        let all = [Level::Portable, Level::Avx2, Level::Avx512];
+        let level = all.into_iter().find(|level| level.to_string() == name);
+        let level = level.ok_or("expected portable, avx2 or avx512")?;
         if level.is_available() {
             Ok(level)
         } else {
-            Err(format!("{LEVEL_VARIABLE}={level}: this CPU does not have it, the widest it has is {widest}"))
+            Err(format!("this CPU does not have it, the widest it has is {}", Level::widest()))
         }
     }
 }
@@ -234,10 +247,7 @@ where
     avx2::Avx2: Simd<E>,
     avx512::Avx512: Simd<E>,
 {
-    assert!(
-        level == Level::Portable || level <= Level::current_widest(),
-        "{level}: this CPU does not have it"
-    );
+    assert!(level == Level::Portable || level <= Level::widest(), "{level}: this CPU does not have it");
     // Handed over where it stands: a copy by vectors, of parts that have just been stored one by one, would wait until
     // all earlier stores have reached the cache.
     let kernel = std::mem::ManuallyDrop::new(kernel);
@@ -261,15 +271,3 @@ pub(crate) fn dispatch_at<E: Element, P: Simd<E> + Default, K: Kernel<E>>(
     assert!(level == Level::Portable, "{level}: this CPU does not have it");
     kernel.run(P::default())
 }
-
-impl Level {
-    /// The widest level of this CPU, found once.
-    #[cfg(target_arch = "x86_64")]
-    fn current_widest() -> Level {
-        static WIDEST: OnceLock<Level> = OnceLock::new();
-        *WIDEST.get_or_init(|| *Level::available().last().expect("the portable level is always there"))
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -46,9 +46,19 @@ pub fn geometries() -> Vec<Geometry> {
             all.push(of(Pass::InputGradient, Way::Columns, g));
         }
     }
+    // Kernels up to the stride, and patches so short that their columns are written.
+    for (channels, filters, kernel, stride, size) in
+        [(5, 7, (2, 3), (2, 3), (9, 20)), (9, 4, (1, 1), (2, 1), (21, 5)), (1, 40, (3, 4), (1, 1), (12, 31))]
+    {
+        for padding in pads {
+            let g = Geometry { channels, filters, kernel, stride, size, padding, ..base };
+            all.push(of(Pass::Forward, Way::Columns, g));
+            all.push(of(Pass::InputGradient, Way::Columns, g));
+        }
+    }
     // 3 x 3 with so many channels and filters that it is done in squares of 4 x 4 outputs, forward or for dx.
     for (channels, filters, size) in
-        [(16, 20, (25, 26)), (9, 17, (34, 35)), (33, 12, (10, 41)), (12, 31, (35, 8))]
+        [(16, 20, (25, 26)), (9, 17, (34, 35)), (33, 20, (18, 26)), (12, 31, (34, 17))]
     {
         for padding in pads {
             let g = Geometry { images: 3, channels, filters, size, padding, ..base };
@@ -107,7 +117,7 @@ pub fn geometries() -> Vec<Geometry> {
         }
     }
     // Groups, of one channel or filter and of several, by each way to convolve.
-    let grouped = Geometry { images: 3, groups: 4, channels: 4, filters: 4, size: (7, 9), ..base };
+    let grouped = Geometry { images: 3, groups: 4, channels: 4, filters: 4, size: (17, 19), ..base };
     for (channels, filters, stride) in [(4, 4, (1, 1)), (4, 12, (2, 1)), (12, 4, (1, 1)), (8, 8, (1, 2))] {
         all.push(of(
             Pass::Forward,
@@ -115,16 +125,15 @@ pub fn geometries() -> Vec<Geometry> {
             Geometry { channels, filters, stride, padding: (1, 1), ..grouped },
         ));
     }
-    let size = (12, 12);
     all.push(of(
         Pass::Forward,
         Way::Squares,
-        Geometry { channels: 64, filters: 64, size: (20, 20), ..grouped },
+        Geometry { channels: 64, filters: 64, size: (22, 41), ..grouped },
     ));
     all.push(of(
         Pass::Forward,
         Way::Squares,
-        Geometry { channels: 64, filters: 64, groups: 2, size, ..grouped },
+        Geometry { channels: 48, filters: 48, groups: 2, size: (18, 26), ..grouped },
     ));
     all.push(of(
         Pass::WeightGradient,

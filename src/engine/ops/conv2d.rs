@@ -166,8 +166,11 @@ pub(super) fn cases() -> Vec<Case> {
         (Conv2d { groups: 2, ..plain }, [2, 4, 5, 6], [6, 3, 3], true),
         (Conv2d { groups: 3, stride: (2, 1), ..padded }, [2, 3, 6, 5], [3, 3, 2], true),
         (Conv2d { groups: 4, dilation: (1, 2), ..padded }, [1, 4, 4, 5], [8, 2, 2], false),
+        // So many products that it goes by tiles.
+        (padded, [2, 9, 9, 10], [6, 3, 3], true),
+        (Conv2d { dilation: (2, 3), groups: 2, ..padded }, [2, 6, 11, 13], [4, 3, 3], true),
         // In squares, and by products of matrices in either form.
-        (padded, [2, 12, 12, 16], [12, 3, 3], true),
+        (padded, [4, 9, 32, 12], [11, 3, 3], false),
         (padded, [4, 32, 2, 2], [32, 3, 3], true),
         (padded, [1, 32, 4, 4], [32, 3, 3], true),
     ]

@@ -61,7 +61,7 @@ fn the_samples_of_conv2d_stride_and_pad_in_many_ways() {
     let entry = ops::table().into_iter().find(|entry| entry.name == "conv2d").unwrap();
     let labels: Vec<String> = (entry.samples_f64)().into_iter().map(|sample| sample.label).collect();
     let ways: BTreeSet<&str> = labels.iter().map(|label| label.split_once(", stride ").unwrap().1).collect();
-    assert_eq!(ways.len(), 13, "{ways:?}");
+    assert_eq!(ways.len(), 14, "{ways:?}");
     for way in ["2 3, padding 2 1, dilation 1 1, groups 1", "1 2, padding 1 1, dilation 2 3, groups 1"] {
         assert!(ways.contains(way), "{ways:?}");
     }
@@ -102,9 +102,9 @@ fn run<E: Element>(op: Box<dyn Op<E>>, inputs: &[Tensor<E>]) -> Vec<Vec<f64>> {
         .collect()
 }
 
-/// What f32 may differ from f64 by: it is good for 6e-8, the inputs are rounded to it, and the largest sums
-/// here have some 40 terms. Measured: 8e-7.
-const F32_BOUND: f64 = 2e-6;
+/// What f32 may differ from f64 by: it is good for 6e-8, the inputs are rounded to it, and the largest sums here have 1,536 terms,
+/// whose roundings add up to some 39 times that. Measured: 2.3e-6.
+const F32_BOUND: f64 = 5e-6;
 
 #[test]
 fn every_op_in_f32_agrees_with_f64() {

@@ -1,10 +1,11 @@
 //! The vectors of every level that this CPU has, and the functions that are made of them, against std.
 
-use super::{Kernel, LEVEL_VARIABLE, Level, Simd};
-use crate::element::Constants;
-use crate::map::Map;
-use crate::{Element, math};
-use std::ffi::OsString;
+use twinglyph_kernels::map::Map;
+use twinglyph_kernels::simd::{Kernel, Level, MAX_LANES, Simd, transpose};
+use twinglyph_kernels::{Element, math};
+
+/// The largest |x| whose exponential is meant, in f32 and in f64.
+const EXP_MAX: (f32, f64) = (87.0, 708.0);
 
 /// out = f(x) at a level, by partial loads and stores.
 fn apply<E: Element>(level: Level, f: impl Map<E, 1>, x: &[E]) -> Vec<E> {
@@ -48,7 +49,6 @@ formulas! {
     Sigmoid: |s, x| math::sigmoid(s, x);
     Exp: |s, x| math::exp(s, x);
     Exp2i: |s, x| s.exp2i(x);
-    Round: |s, x| s.sub(s.add(x, s.splat(E::ROUNDER)), s.splat(E::ROUNDER));
     Relu: |s, x| s.max(s.splat(E::ZERO), x);
     MaxOfXAndZero: |s, x| s.max(x, s.splat(E::ZERO));
     SignOfX: |s, x| {
@@ -95,11 +95,11 @@ fn check_f32(level: Level, all: &[f32]) {
     let (error, x) = worst_ulps(level, Tanh, f64::tanh, all);
     println!("{level}: tanh errs by {error:.3} ulp at {x:e}");
     assert!(error <= 4.0, "{level}: tanh({x:e}) is off by {error} ulp");
-    let normal: Vec<f32> = all.iter().copied().filter(|x| *x >= -f32::EXP_MAX).collect();
+    let normal: Vec<f32> = all.iter().copied().filter(|x| *x >= -EXP_MAX.0).collect();
     let (error, x) = worst_ulps(level, Sigmoid, sigmoid, &normal);
     println!("{level}: sigmoid errs by {error:.3} ulp at {x:e}");
     assert!(error <= 4.0, "{level}: sigmoid({x:e}) is off by {error} ulp");
-    let within: Vec<f32> = all.iter().copied().filter(|x| x.abs() <= f32::EXP_MAX).collect();
+    let within: Vec<f32> = all.iter().copied().filter(|x| x.abs() <= EXP_MAX.0).collect();
     let (error, x) = worst_ulps(level, Exp, f64::exp, &within);
     println!("{level}: exp errs by {error:.3} ulp at {x:e}");
     assert!(error <= 4.0, "{level}: exp({x:e}) is off by {error} ulp");
@@ -131,7 +131,7 @@ fn tanh_sigmoid_and_exp_in_f64_err_by_a_few_ulps_at_every_exponent() {
     let bits = (0..=f64::INFINITY.to_bits()).step_by((1 << 44) + 12_345);
     let near = (0..400_000).map(|i| f64::from(i) * 2.5e-4);
     let all: Vec<f64> = bits.map(f64::from_bits).chain(near).flat_map(|x| [x, -x]).collect();
-    let normal: Vec<f64> = all.iter().copied().filter(|x| *x >= -f64::EXP_MAX).collect();
+    let normal: Vec<f64> = all.iter().copied().filter(|x| *x >= -EXP_MAX.1).collect();
     // Among subnormal numbers, no relative precision is to be had.
     let not_tiny: Vec<f64> = all.iter().copied().filter(|x| *x == 0.0 || x.abs() > 1e-300).collect();
     for level in Level::available() {
@@ -141,7 +141,7 @@ fn tanh_sigmoid_and_exp_in_f64_err_by_a_few_ulps_at_every_exponent() {
         let (error, x) = worst_relative(level, Sigmoid, sigmoid, &normal);
         println!("{level}: sigmoid errs by {error:.2e} at {x:e}");
         assert!(error <= 1e-15, "{level}: sigmoid({x:e}) is off by {error:e}");
-        let within: Vec<f64> = normal.iter().copied().filter(|x| *x <= f64::EXP_MAX).collect();
+        let within: Vec<f64> = normal.iter().copied().filter(|x| *x <= EXP_MAX.1).collect();
         let (error, x) = worst_relative(level, Exp, f64::exp, &within);
         println!("{level}: exp errs by {error:.2e} at {x:e}");
         assert!(error <= 1e-15, "{level}: exp({x:e}) is off by {error:e}");
@@ -205,15 +205,6 @@ fn powers_of_two_are_exact_at_every_normal_exponent() {
         let whole: Vec<f64> = (-1022..=1023).map(f64::from).collect();
         let powers: Vec<f64> = (-1022..=1023).map(|k| 2f64.powi(k)).collect();
         assert_eq!(apply(level, Exp2i, &whole), powers, "{level}");
-    }
-}
-
-#[test]
-fn adding_and_taking_away_the_rounder_rounds_to_the_nearest_ties_to_even() {
-    let x: Vec<f64> = (-600..=600).map(|i| f64::from(i) * 0.25).collect();
-    let rounded: Vec<f64> = x.iter().map(|x| x.round_ties_even()).collect();
-    for level in Level::available() {
-        in_both(level, Round, &x, &rounded);
     }
 }
 
@@ -282,16 +273,15 @@ fn partial_loads_and_stores_touch_nothing_beyond_their_elements() {
 #[test]
 fn a_level_is_chosen_by_its_name_and_a_wrong_name_is_a_sentence() {
     let widest = *Level::available().last().unwrap();
-    assert_eq!(Level::choose(None), Ok(widest));
+    assert_eq!(Level::widest(), widest);
     for level in Level::available() {
-        assert_eq!(Level::choose(Some(OsString::from(level.to_string()))), Ok(level));
+        assert_eq!(level.to_string().parse(), Ok(level));
     }
     for name in ["sse2", "", "AVX2", "avx2 "] {
-        let sentence = Level::choose(Some(OsString::from(name))).unwrap_err();
-        assert_eq!(sentence, format!("{LEVEL_VARIABLE}={name}: expected portable, avx2 or avx512"));
+        assert_eq!(name.parse::<Level>(), Err("expected portable, avx2 or avx512".to_owned()));
     }
     for level in [Level::Avx2, Level::Avx512].into_iter().filter(|level| !level.is_available()) {
-        let sentence = Level::choose(Some(OsString::from(level.to_string()))).unwrap_err();
+        let sentence = level.to_string().parse::<Level>().unwrap_err();
         assert!(sentence.contains("this CPU does not have it") && sentence.contains(&widest.to_string()));
     }
 }
@@ -328,11 +318,11 @@ impl<E: Element> Kernel<E> for Moves {
         for (i, value) in both.iter().enumerate() {
             assert_eq!(*value, number(2 * i % (2 * lanes) + i / lanes), "lane {i}");
         }
-        let mut rows = [s.splat(E::ZERO); super::MAX_LANES];
+        let mut rows = [s.splat(E::ZERO); MAX_LANES];
         for (i, row) in rows.iter_mut().enumerate().take(lanes) {
             *row = vector(i * lanes);
         }
-        super::transpose(s, &mut rows);
+        transpose(s, &mut rows);
         for (i, row) in rows.into_iter().enumerate().take(lanes) {
             for (j, value) in values(row).into_iter().enumerate() {
                 assert_eq!(value, number(j * lanes + i), "row {i}, lane {j}");
