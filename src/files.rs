@@ -102,10 +102,17 @@ pub fn create_folder(path: &Path) -> Result<()> {
     let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
     let missing: Vec<&Path> = path.ancestors().take_while(missing).collect();
     match fs::create_dir_all(path) {
-        Err(error) if !path.is_dir() => return Err(Error::io(path, error)),
+        Err(error) if !path.is_dir() => return Err(not_made(path, error)),
         _ => {}
     }
     missing.into_iter().try_for_each(sync_entry)
+}
+
+/// The error of a folder that cannot be made.
+pub fn not_made(folder: &Path, error: std::io::Error) -> Error {
+    let sentence =
+        format!("the folder cannot be made ({error}), expected one that is there, or a place for it");
+    Error::io(folder, std::io::Error::new(error.kind(), sentence))
 }
 
 /// A new file `NAME.PROCESS.tmp`, or the first such name with a larger number that is free.

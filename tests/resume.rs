@@ -283,6 +283,35 @@ fn a_run_from_other_weights_that_is_killed_at_once_goes_on_from_those_weights() 
 }
 
 #[test]
+fn a_run_that_goes_on_with_other_kernels_says_so_and_its_environment_names_both() {
+    let temp = tempfile::tempdir().unwrap();
+    let go_on = |epochs: &str, convolution: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_twinglyph"));
+        command.current_dir(temp.path()).args(["train", "--resume", "run", "--epochs", epochs]);
+        convolution.map(|way| command.env("TWINGLYPH_CONV", way));
+        let output = command.output().unwrap();
+        assert!(output.status.success());
+        let environment = fs::read_to_string(temp.path().join("run/environment.json")).unwrap();
+        (String::from_utf8(output.stderr).unwrap(), environment)
+    };
+    let arguments =
+        [&["train", "--out", "run"], &SMALL[..12], &["--set", "steps=2", "--epochs", "1"]].concat();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_twinglyph"));
+    assert!(command.current_dir(temp.path()).args(arguments).output().unwrap().status.success());
+    let said = "its last digits are not those of a run on either alone";
+    let (stderr, environment) = go_on("2", None);
+    assert!(!stderr.contains(said) && !environment.contains(", then "), "{stderr}{environment}");
+    let (stderr, environment) = go_on("3", Some("im2col"));
+    let level = twinglyph_kernels::simd::Level::current();
+    let both = format!("{level}, then {level}, convolution by im2col");
+    assert!(stderr.contains(said) && stderr.contains(&both), "{stderr}");
+    assert!(environment.contains(&format!("\"{both}\"")), "{environment}");
+    // Once more with those, and with the first again.
+    assert!(go_on("4", Some("im2col")).1.contains(&format!("\"{both}\"")));
+    assert!(go_on("5", None).1.contains(&format!("\"{both}, then {level}\"")));
+}
+
+#[test]
 fn what_cannot_be_resumed_is_refused_in_a_sentence() {
     let temp = tempfile::tempdir().unwrap();
     let at = |name: &str| temp.path().join(name);

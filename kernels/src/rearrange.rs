@@ -19,10 +19,9 @@ pub struct Columns<T> {
 pub(crate) fn copy_columns<E: Element>(from: Columns<&[E]>, to: Columns<&mut [E]>, count: usize, add: bool) {
     let inside = from.first + count <= from.width && to.first + count <= to.width;
     assert!(count > 0 && inside, "columns: beyond their matrix");
-    assert!(
-        from.matrix.len() * to.width == to.matrix.len() * from.width,
-        "columns: of another number of rows"
-    );
+    let rows = |len: usize, width: usize| if len.is_multiple_of(width) { Some(len / width) } else { None };
+    let (these, those) = (rows(from.matrix.len(), from.width), rows(to.matrix.len(), to.width));
+    assert!(these.is_some() && these == those, "columns: of another number of rows");
     each_row(to.matrix, to.width, count, |n, row| {
         let row = &mut row[to.first..to.first + count];
         let from = &from.matrix[n * from.width + from.first..][..count];
@@ -58,9 +57,10 @@ pub(crate) struct Strip<'a, E> {
 }
 
 impl<E: Element> Strip<'_, E> {
-    /// In squares of vectors; up to this many rows or columns number by number, which is faster then.
+    /// Up to this many rows or columns are turned number by number, which is faster then.
     const FEW: usize = 4;
 
+    /// In squares of vectors.
     #[inline(always)]
     pub(crate) fn transpose<S: Simd<E>>(self, s: S) {
         let Strip { from: (from, width), to: (to, height), size: (rows, columns), add } = self;
@@ -110,7 +110,7 @@ impl<E: Element> Kernel<E> for Strip<'_, E> {
 
 fn check_rows(width: usize, rows: &[usize], x: usize, y: usize) {
     assert!(width > 0 && x.is_multiple_of(width) && y == rows.len() * width, "gather: not of whole rows");
-    assert!(rows.iter().all(|row| (row + 1) * width <= x), "gather: a row beyond the last");
+    assert!(rows.iter().all(|row| *row < x / width), "gather: a row beyond the last");
 }
 
 pub(crate) fn gather_rows<E: Element>(width: usize, rows: &[usize], x: &[E], y: &mut [E]) {

@@ -121,6 +121,12 @@ fn resume(path: &Path, arguments: &RecipeArguments, talk: Talk) -> Result<ExitCo
             return Ok(ExitCode::SUCCESS);
         }
     };
+    if session.environment().on_other_kernels() {
+        note(format_args!(
+            "{shown} is trained on {}: its last digits are not those of a run on either alone",
+            session.environment().simd
+        ));
+    }
     let (epoch, step) = session.position();
     let on = on(session.recipe(), &set, &split);
     train(session, talk, |path| {

@@ -10,6 +10,7 @@
 
 use super::progress::{Listener, Progress};
 use super::published::{PUBLISHED, Published};
+use crate::files::create_folder;
 use crate::{Error, Result};
 use md5::{Digest, Md5};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -56,7 +57,7 @@ pub struct Source<'a> {
 /// When a file of its name is there and is another; when there is no curl; when the server cannot be reached, breaks off, stalls
 /// or has no such file; when what comes is not what was published. A connection that breaks off leaves the part that has come.
 pub fn fetch(published: &Published, source: &Source, folder: &Path) -> Result<Fetched> {
-    fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+    create_folder(folder)?;
     let target = folder.join(published.file());
     if target.exists() {
         let found = File::open(&target).and_then(|f| md5_of(&f)).map_err(|e| Error::io(&target, e))?;

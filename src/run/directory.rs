@@ -3,7 +3,7 @@
 use super::checkpoint_file::CheckpointFile;
 use super::environment::Environment;
 use super::metrics_file::MetricsTable;
-use crate::files::{self, is_unfinished, sync_entry, write_atomic};
+use crate::files::{self, is_unfinished, not_made, sync_entry, write_atomic};
 use crate::recipes::Recipe;
 use crate::{Error, Result};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -78,7 +78,7 @@ impl RunDirectory {
             match fs::create_dir(&path) {
                 // Another run was quicker.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
-                Err(error) => return Err(Error::io(path, error)),
+                Err(error) => return Err(not_made(&path, error)),
                 Ok(()) => {
                     sync_entry(&path)?;
                     return Ok(RunDirectory::at(&path));

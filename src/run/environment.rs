@@ -11,7 +11,7 @@ use twinglyph_kernels::{im2col, simd::Level};
 pub struct Environment {
     /// The program's version.
     pub version: String,
-    /// The SIMD level that the kernels ran at.
+    /// The SIMD level that the kernels ran at; all of them, one after the other, where the run went on at another.
     pub simd: String,
     /// Threads that the work was spread over.
     pub threads: usize,
@@ -65,6 +65,21 @@ impl Environment {
         }
     }
 
+    /// The same for a run that goes on after `before`.
+    pub(super) fn after(self, before: Environment) -> Environment {
+        let simd = match before.simd.rsplit(THEN).next() {
+            Some("") | None => self.simd,
+            Some(last) if last == self.simd => before.simd,
+            Some(_) => format!("{}{THEN}{}", before.simd, self.simd),
+        };
+        Environment { simd, init: before.init, longer: before.longer, ..self }
+    }
+
+    /// Whether other kernels were at work on it than those of this process.
+    pub fn on_other_kernels(&self) -> bool {
+        self.simd != kernels()
+    }
+
     /// The file's text.
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).expect("names and numbers are JSON");
@@ -72,6 +87,9 @@ impl Environment {
         text
     }
 }
+
+/// Between one kind of kernels and the next.
+const THEN: &str = ", then ";
 
 /// The SIMD level of the kernels, and whether convolution goes by the textbook.
 pub fn kernels() -> String {

@@ -143,6 +143,11 @@ impl<'a> Session<'a> {
         &self.recipe
     }
 
+    /// What it is made with and on.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     /// Epochs that are done, and steps of the next one.
     pub fn position(&self) -> (usize, usize) {
         self.training.position()
@@ -239,7 +244,7 @@ impl Begun {
         let record = Record::new(set);
         let mut environment = Environment::current(set, split);
         if let Some(before) = directory.environment()? {
-            (environment.init, environment.longer) = (before.init, before.longer);
+            environment = environment.after(before);
         }
         if is_longer && last.is_some() {
             environment.longer.push(written.epochs);

@@ -11,7 +11,7 @@
 
 use super::Geometry;
 use super::parts::LEAST;
-use super::route::{Pass, along_patches};
+use super::route::{MOST_COLUMNS, Pass, along_patches};
 use crate::dense::offsets;
 use crate::im2col::{col2im, im2col};
 use crate::rearrange::Strip;
@@ -19,9 +19,8 @@ use crate::simd::dispatch;
 use crate::tile::{Dots, Init, Packed, Rows};
 use crate::{Element, scratch};
 
-/// Positions of all images of a group, and elements of their columns: about what the second-level cache holds.
+/// Positions of all images of a group at most.
 const GROUP_POSITIONS: usize = 512;
-const GROUP_LEN: usize = 1 << 17;
 
 /// A convolution by columns.
 pub(super) struct Columns {
@@ -33,7 +32,7 @@ pub(super) struct Columns {
 impl Columns {
     pub(super) fn new(g: &Geometry) -> Columns {
         let positions = g.positions();
-        let room = (GROUP_POSITIONS / positions).min(GROUP_LEN / (g.depth() * positions));
+        let room = (GROUP_POSITIONS / positions).min(MOST_COLUMNS / (g.depth() * positions));
         // Enough groups for a few threads, but not of next to nothing.
         let most = g.images.div_ceil(4).max(LEAST.div_ceil(positions));
         Columns { g: *g, group: room.clamp(1, most) }
@@ -92,7 +91,7 @@ impl Columns {
     }
 }
 
-/// Matrices with rows of so many numbers.
+/// The transpose of a matrix; both with rows of so many numbers.
 fn transpose<E: Element>(from: (&[E], usize), to: (&mut [E], usize)) {
     let size = (to.1, from.1);
     dispatch(Strip { from, to, size, add: false });

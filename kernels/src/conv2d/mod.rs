@@ -9,7 +9,7 @@
 //!
 //! with stride s, padding p and dilation d.
 //!
-//! All is done an image at a time, in bands of output rows that stay in cache, by the two products of
+//! All is done an image at a time, or a few, in bands of output rows that stay in cache, by the two products of
 //! [`crate::tile`]. With columns = im2col(x), one row for each (c, u, v) and one column for each (i, j):
 //!
 //! ```text

@@ -6,7 +6,7 @@
 //!                    A B C A B C A     of W / 3), what a weight meets is one stretch of neighbours, as at stride 1.
 //! ```
 //!
-//! So every convolution is one of stride 1 on planes; only the planes are more. The planes of a channel are
+//! So every convolution is one of stride 1 on planes; only the planes are more. The planes of an image are
 //! ordered (row phase, column phase, channel).
 
 use super::Geometry;
@@ -51,13 +51,24 @@ pub(super) struct Phases {
     pub(super) row: usize,
     /// How the image is written.
     x: Layout,
-    /// Which phases of rows and of columns are asked for, bit by bit; the last stands for all that follow.
-    met: (u64, u64),
+    /// The weights that meet them along rows and along columns.
+    met: [Met; 2],
 }
 
-/// Whether bit `phase` is set.
-fn is_met(met: u64, phase: usize) -> bool {
-    met >> phase.min(63) & 1 == 1
+/// So many weights along an axis, `dilation` apart, on pixels dealt to `step` phases.
+#[derive(Clone, Copy)]
+struct Met {
+    kernel: usize,
+    dilation: usize,
+    step: usize,
+}
+
+impl Met {
+    /// Whether a weight meets this phase: not each does where the stride is larger than the kernel, or shares a factor with the
+    /// dilation.
+    fn phase(&self, phase: usize) -> bool {
+        (0..self.kernel).any(|u| u * self.dilation % self.step == phase)
+    }
 }
 
 impl Phases {
@@ -73,17 +84,16 @@ impl Phases {
             rows,
             row,
             x: Layout::plain(g.size.0, g.size.1),
-            met: (u64::MAX, u64::MAX),
+            // All.
+            met: [step.0, step.1].map(|step| Met { kernel: step, dilation: 1, step }),
         }
     }
 
-    /// Only those phases that a weight meets: with a stride larger than the kernel, not all.
+    /// The same of which only those planes are asked for that a weight meets.
     pub(super) fn met_by(self, g: &Geometry) -> Phases {
-        let met = |kernel: usize, dilation: usize, step: usize| {
-            (0..kernel).fold(0, |met, u| met | 1 << (u * dilation % step).min(63))
-        };
-        let rows = met(g.kernel.0, g.dilation.0, self.step.0);
-        Phases { met: (rows, met(g.kernel.1, g.dilation.1, self.step.1)), ..self }
+        let rows = Met { kernel: g.kernel.0, dilation: g.dilation.0, step: self.step.0 };
+        let columns = Met { kernel: g.kernel.1, dilation: g.dilation.1, step: self.step.1 };
+        Phases { met: [rows, columns], ..self }
     }
 
     /// Pixels of a plane.
@@ -106,7 +116,9 @@ impl Phases {
 
     /// Whether the planes are the image as it stands.
     pub(super) fn are_the_image(&self) -> bool {
-        self.step == (1, 1) && self.padding == (0, 0) && self.x == Layout::plain(self.size.0, self.size.1)
+        (self.rows, self.row) == self.size
+            && self.step == (1, 1)
+            && self.x == Layout::plain(self.size.0, self.size.1)
     }
 
     /// The same for images that are written in this way.
@@ -125,11 +137,12 @@ impl Phases {
         Phases { rows, row, ..self }
     }
 
-    /// The planes of image x, C planes of [`Phases::of`], unless they are x itself.
+    /// The planes of image x, written as [`Phases::of`] says, unless they are x itself.
     pub(super) fn split<E: Element>(&self, x: &[E]) -> Option<scratch::Scratch<E>> {
         if self.are_the_image() {
             return None;
         }
+        assert!(x.len() == self.channels * self.x.plane, "phases: x has another size");
         let mut planes = scratch::any::<E>(self.len());
         let beyond = self.rows * self.step.0 > self.size.0 || self.row * self.step.1 > self.size.1;
         if self.padding != (0, 0) || beyond {
@@ -142,11 +155,11 @@ impl Phases {
     /// Adds the planes to image dx (C, H, W); what stands in the padding is dropped.
     pub(super) fn add_to<E: Element>(&self, planes: &[E], dx: &mut [E]) {
         for (at, row) in dx.chunks_exact_mut(self.size.1).enumerate() {
-            if !is_met(self.met.0, (at % self.size.0 + self.padding.0) % self.step.0) {
+            if !self.met[0].phase((at % self.size.0 + self.padding.0) % self.step.0) {
                 continue;
             }
             for first in 0..self.step.1.min(row.len()) {
-                if !is_met(self.met.1, (first + self.padding.1) % self.step.1) {
+                if !self.met[1].phase((first + self.padding.1) % self.step.1) {
                     continue;
                 }
                 let planes = &planes[self.start_of_row(at, first)..];
@@ -177,19 +190,18 @@ impl<E: Element> Kernel<E> for Split<'_, E> {
     fn run<S: Simd<E>>(self, s: S) {
         let phases = self.phases;
         let ((height, width), step) = (phases.size, phases.step.1);
-        // Where column `first` of a phase's first row goes, and how many more of its phase.
+        // Where column `first` of a phase's first row goes, and how many columns of its phase there are from it on.
         let place = |c: usize, phase: usize, first: usize| {
             let column = first + phases.padding.1;
-            let met = is_met(phases.met.1, column % step);
+            let met = phases.met[1].phase(column % step);
             let room = if met { phases.row.saturating_sub(column / step) } else { 0 };
             (phases.offset(c, phase, column), (width - first).div_ceil(step).min(room))
         };
         let dealt = width >= step && (step == 2 || step == 4) && phases.step.0 <= 4;
         for (c, image) in self.x.chunks_exact(phases.x.plane).enumerate() {
-            let known = |at: usize, of: usize| dealt && at < of;
             let places: [[_; 4]; 4] = std::array::from_fn(|phase| {
                 let place = |first| {
-                    if known(phase, phases.step.0) && known(first, step) {
+                    if dealt && phase < phases.step.0 && first < step {
                         place(c, phase, first)
                     } else {
                         (0, 0)
@@ -204,7 +216,7 @@ impl<E: Element> Kernel<E> for Split<'_, E> {
                 if i >= phases.rows {
                     break;
                 }
-                if !is_met(phases.met.0, phase) {
+                if !phases.met[0].phase(phase) {
                     continue;
                 }
                 let row = &image[phases.x.start(r)..][..width];
@@ -222,7 +234,11 @@ impl<E: Element> Kernel<E> for Split<'_, E> {
                 // A vector may reach over the end of its row into those below, which are written later.
                 let below = (phases.rows - 1 - i).min((height - 1 - r) / phases.step.0);
                 let over = phases.padding.1 == 0 && below * phases.row >= S::LANES;
-                assert!(to.iter().all(|(start, count)| *count == 0 || start + count <= self.planes.len()));
+                let behind = if over { S::LANES } else { 0 };
+                assert!(
+                    to.iter()
+                        .all(|(start, count)| *count == 0 || start + count + behind <= self.planes.len())
+                );
                 // SAFETY: the assertion; with `over` the rows below are at least a vector.
                 unsafe {
                     if step == 2 {

@@ -1,7 +1,7 @@
 //! Which way a convolution goes: by its shapes alone, the same at every instruction set, for f32 and for f64.
 //!
-//! All costs and limits stand here. Costs are multiply-adds of one vector; where the measurements behind them stand is
-//! docs/performance.md, "Which way a convolution goes".
+//! All costs and limits of the choice stand here. Costs are multiply-adds of one vector. What was measured for them is in
+//! docs/performance.md, "Which way a convolution goes"; what is not there was fitted to the times of single layers.
 
 use super::{Geometry, MANY_IMAGES, Tail};
 use crate::simd::MAX_LANES;
@@ -47,7 +47,7 @@ pub enum Form {
     Four,
 }
 
-/// The ways; each is a file of this folder.
+/// The ways; docs/architecture.md says in which files of this folder each is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
     /// Products of matrices over the transformed squares of several images, lanes along channels.
@@ -73,41 +73,51 @@ struct Transforms {
 
 const TWO: Transforms = Transforms { side: 2, patches: 80, outputs: 40 };
 const FOUR: Transforms = Transforms { side: 4, patches: 400, outputs: 150 };
-/// Of squares of their own: the outputs are copied to their places too.
+/// For [`Way::Squares`], whose outputs are copied to their places too.
 const SQUARES: Transforms = Transforms { outputs: 250, ..FOUR };
 
-/// What the transform of a filter costs, once for all images: in deep convolutions, and where it is written for squares.
-const FILTER: [usize; 2] = [60, 300];
+/// What the transform of a filter costs, once for all images.
+const DEEP_FILTER: usize = 60;
+const SQUARES_FILTER: usize = 300;
 
-/// Deep: channels and filters from which on it is the faster way. The padding to whole panels counts for more below.
+/// Deep: channels and filters from which on it is the faster way. The padding to whole panels, which is not counted,
+/// matters more below.
 const DEEP: usize = 32;
 /// Deep: squares of an image up to which it is. The matrices of more would not stay in the caches.
 const MOST_SQUARES: usize = 256;
 /// Squares: numbers of the transformed filters up to which it is the faster way: all are read for each vector of squares.
 const MOST_FILTERS: usize = 1 << 16;
+/// Squares: by how many eighths its cost may be above that of the dense sums, whose vectors are shorter.
+const EIGHTHS: u64 = 9;
 /// Few: channels up to which it is the faster way. More have patches long enough for vectors along them.
 const FEW: usize = 3;
 /// Columns: filters for each number of a patch from which on it is faster to write the columns than to copy the outputs, or
-/// dy, to other rows; while they stay in the second-level cache.
+/// dy, to other rows.
 const FILTERS_A_WEIGHT: usize = 3;
-const MOST_COLUMNS: usize = 1 << 17;
-/// Columns: products of a y, and of a dx, that are done before the tables of the other ways are made.
-const TINY: [usize; 2] = [1 << 11, 1 << 14];
+/// Columns: numbers of the columns of an image up to which they stay in the second-level cache.
+pub(super) const MOST_COLUMNS: usize = 1 << 17;
+/// Columns, y: products that are done before the tables of the other ways are made.
+const TINY_FORWARD: u64 = 1 << 11;
+/// Columns, dx: the same, against the gather and its weights in another order.
+const TINY_INPUT_GRADIENT: u64 = 1 << 14;
 /// Columns, dx: what it costs to add a row of the output in a row of columns to its pixels.
-const RUN: usize = 20;
-/// Columns, dx: what the gather costs more than its products for each row, with fewer channels than make high tiles.
-const LOW: (usize, usize) = (8, 64);
-/// Columns, dw along patches: positions up to which to write them costs less than to add up the lanes of each sum, where
-/// patches are short, and where they fill a vector.
-const FEW_POSITIONS: [usize; 2] = [16, 64];
+const RUN: usize = 40;
+/// Columns, dx: channels below which the gather's tiles are low, and what each of its rows costs more than its products then.
+const LOW_CHANNELS: usize = 8;
+const LOW_ROW: usize = 160;
+/// Columns, dw along patches: positions up to which to write them costs less than to add up the lanes of each sum; and the
+/// same where a patch fills a vector and there are so many filters for each position.
+const FEW_POSITIONS: usize = 12;
+const FEW_POSITIONS_OF_LONG_PATCHES: usize = 64;
+const FILTERS_A_POSITION: usize = 2;
 /// Columns, dx along patches: positions up to which vectors of them are emptier than those of a patch.
 const FEWEST_POSITIONS: usize = 11;
 
 impl Transforms {
     /// Of one square of outputs: its products, each channel's patch, each filter's outputs.
-    fn square(&self, g: &Geometry) -> usize {
+    fn square(&self, g: &Geometry) -> u64 {
         let products = (self.side + 2) * (self.side + 2) * g.channels * g.filters;
-        products + g.channels * self.patches + g.filters * self.outputs
+        (products + g.channels * self.patches + g.filters * self.outputs) as u64
     }
 
     /// Rows and columns of squares.
@@ -161,10 +171,10 @@ pub fn way(pass: Pass, g: &Geometry, place: Place) -> Way {
             _ => turned.as_ref().is_some_and(squares),
         },
         Way::Few => g.is_three_by_three() && g.channels <= FEW,
-        // No pixel is copied twice.
+        // Columns take no more copying than dealing the image to planes.
         Way::Columns if g.stride != (1, 1) && g.kernel.0 <= g.stride.0 && g.kernel.1 <= g.stride.1 => true,
         Way::Columns => match pass {
-            Pass::Forward => products(g) < TINY[0] || short_patches(g),
+            Pass::Forward => products(g) < TINY_FORWARD || short_patches(g),
             Pass::WeightGradient => g.kernel != (1, 1) && along_patches(pass, g),
             // Gathering dx by tiles is for neighbouring weights that meet neighbouring pixels.
             Pass::InputGradient => g.dilation != (1, 1) || columns(g),
@@ -180,40 +190,43 @@ fn deep(g: &Geometry) -> Option<Form> {
     let images = g.images.min(MANY_IMAGES);
     let cost = |form: &Transforms| {
         let (h, w) = form.squares(g);
-        (images * h * w * form.square(g), h * w)
+        (images as u64 * (h * w) as u64 * form.square(g), h * w)
     };
     let (two, four) = (cost(&TWO), cost(&FOUR));
-    let (best, form) = if four.0 < two.0 { (four, Form::Four) } else { (two, Form::Two) };
-    let dense = products(g);
-    let fits = g.is_three_by_three() && g.channels >= DEEP && g.filters >= DEEP && best.1 <= MOST_SQUARES;
-    (fits && best.0 + FILTER[0] * g.channels * g.filters < dense).then_some(form)
+    let ((cost, squares), form) = if four.0 < two.0 { (four, Form::Four) } else { (two, Form::Two) };
+    let fits = g.is_three_by_three() && g.channels >= DEEP && g.filters >= DEEP && squares <= MOST_SQUARES;
+    let filters = (DEEP_FILTER * g.channels * g.filters) as u64;
+    (fits && cost + filters < products(g)).then_some(form)
 }
 
 /// Whether squares are the faster way on their own: by vectors of them, and of positions, between the rows of which are some
 /// that mean nothing.
 fn squares(g: &Geometry) -> bool {
-    let ((h, w), (h_out, w_out)) = (SQUARES.squares(g), g.output_size());
-    let vectors = |rows: usize, row: usize, last: usize| ((rows - 1) * row + last).div_ceil(MAX_LANES);
-    let dense = vectors(h_out, w_out + 2, w_out) * g.depth() * g.filters;
-    let once = FILTER[1] * g.channels * g.filters / g.images.clamp(1, MANY_IMAGES);
     let fits = g.is_three_by_three() && (SQUARES.side + 2).pow(2) * g.channels * g.filters <= MOST_FILTERS;
-    fits && vectors(h, w + 1, w) * SQUARES.square(g) + once < dense / 8 * 9
+    if !fits || g.positions() == 0 {
+        return false;
+    }
+    let ((h, w), (h_out, w_out)) = (SQUARES.squares(g), g.output_size());
+    let vectors = |rows: usize, row: usize, last: usize| ((rows - 1) * row + last).div_ceil(MAX_LANES) as u64;
+    let dense = vectors(h_out, w_out + 2, w_out) * (g.depth() * g.filters) as u64;
+    let once = (SQUARES_FILTER * g.channels * g.filters / g.images.clamp(1, MANY_IMAGES)) as u64;
+    vectors(h, w + 1, w) * SQUARES.square(g) + once < dense / 8 * EIGHTHS
 }
 
 /// Products of all images, or of so many that more change nothing.
-fn products(g: &Geometry) -> usize {
-    g.images.min(MANY_IMAGES) * g.positions() * g.filters * g.depth()
+fn products(g: &Geometry) -> u64 {
+    (g.images.min(MANY_IMAGES) * g.positions()) as u64 * (g.filters * g.depth()) as u64
 }
 
 /// Whether dx by columns is faster than the gather, which makes whole vectors of all pixels, padding included.
 fn columns(g: &Geometry) -> bool {
     let plane = |size: usize, padding: usize, stride: usize| (size + 2 * padding).div_ceil(stride);
     let pixels = plane(g.size.0, g.padding.0, g.stride.0) * plane(g.size.1, g.padding.1, g.stride.1);
-    let low = if g.channels < LOW.0 { LOW.1 } else { 0 };
+    let low = if g.channels < LOW_CHANNELS { LOW_ROW } else { 0 };
     let gather = (pixels.next_multiple_of(MAX_LANES) + low) * g.filters;
     let product = g.positions() * g.filters;
     let dear = gather > product + RUN * MAX_LANES * g.output_size().0;
-    dear && cached(g) || products(g) < TINY[1] || short_patches(g)
+    dear && cached(g) || products(g) < TINY_INPUT_GRADIENT || short_patches(g)
 }
 
 /// Whether the columns of an image stay in the second-level cache.
@@ -232,8 +245,8 @@ pub(super) fn along_patches(pass: Pass, g: &Geometry) -> bool {
     match pass {
         Pass::Forward => false,
         Pass::WeightGradient => {
-            positions <= FEW_POSITIONS[0]
-                || full && positions <= FEW_POSITIONS[1] && 2 * g.filters >= positions
+            let many = g.filters >= FILTERS_A_POSITION * positions;
+            positions <= FEW_POSITIONS || full && many && positions <= FEW_POSITIONS_OF_LONG_PATCHES
         }
         Pass::InputGradient => full && positions <= FEWEST_POSITIONS,
     }
@@ -256,7 +269,7 @@ impl Way {
             Way::Deep(_) => format!(
                 "3 x 3 from {DEEP} channels and filters on, up to {MOST_SQUARES} squares: the fewest multiply-adds"
             ),
-            Way::Squares => "3 x 3 of fewer channels or filters: the fewest multiply-adds".into(),
+            Way::Squares => "3 x 3: the fewest multiply-adds, pooled in the registers or of filters that stay in the caches".into(),
             Way::Few => format!("3 x 3 of up to {FEW} channels"),
             Way::Winners => "only the winners of the pooling have a gradient".into(),
             Way::Columns => {
@@ -264,7 +277,7 @@ impl Way {
                              a patch, so that to write the columns pays; dx with dilation"
                     .into()
             }
-            Way::Tiles => "what no other way is faster for".into(),
+            Way::Tiles => "what no other way is faster for, or there is none".into(),
         }
     }
 }

@@ -12,7 +12,7 @@ pub struct Avx2(());
 /// Runs a kernel compiled for AVX2 and FMA.
 ///
 /// # Safety
-/// The CPU has AVX2 and FMA; `kernel` is one, and is not used again.
+/// The CPU has AVX2 and FMA; `kernel` points to one, which is not used again.
 #[target_feature(enable = "avx2,fma")]
 pub unsafe fn enter<E: Element, K: Kernel<E>>(kernel: *const K) -> K::Output
 where
@@ -152,7 +152,7 @@ unsafe fn bytes_pd(p: *mut u8, v: __m256d) {
 }
 
 vectors! {
-    Avx2: 8 lanes of f32 in __m256, 16 registers;
+    Avx2, by instructions: 8 lanes of f32 in __m256, 16 registers;
     fn splat(x: E) -> V = _mm256_set1_ps(x);
     fn add(a: V, b: V) -> V = _mm256_add_ps(a, b);
     fn sub(a: V, b: V) -> V = _mm256_sub_ps(a, b);
@@ -168,14 +168,16 @@ vectors! {
     fn deinterleave(a: V, b: V) -> (V, V) = deinterleave_ps(a, b);
     unsafe fn load(p: *const E) -> V = _mm256_loadu_ps(p);
     unsafe fn store(p: *mut E, v: V) -> () = _mm256_storeu_ps(p, v);
-    unsafe fn load_partial(p: *const E, n: usize) -> V = _mm256_maskload_ps(p, mask(&MASK_32[8 - n..]));
-    unsafe fn store_partial(p: *mut E, n: usize, v: V) -> () = _mm256_maskstore_ps(p, mask(&MASK_32[8 - n..]), v);
+    unsafe fn load_partial(p: *const E, n: usize) -> V =
+        if n == 8 { _mm256_loadu_ps(p) } else { _mm256_maskload_ps(p, mask(&MASK_32[8 - n..])) };
+    unsafe fn store_partial(p: *mut E, n: usize, v: V) -> () =
+        if n == 8 { _mm256_storeu_ps(p, v) } else { _mm256_maskstore_ps(p, mask(&MASK_32[8 - n..]), v) };
     unsafe fn load_bytes(p: *const u8) -> V = from_bytes_ps(p);
     unsafe fn store_bytes(p: *mut u8, v: V) -> () = bytes_ps(p, v);
 }
 
 vectors! {
-    Avx2: 4 lanes of f64 in __m256d, 16 registers;
+    Avx2, by instructions: 4 lanes of f64 in __m256d, 16 registers;
     fn splat(x: E) -> V = _mm256_set1_pd(x);
     fn add(a: V, b: V) -> V = _mm256_add_pd(a, b);
     fn sub(a: V, b: V) -> V = _mm256_sub_pd(a, b);
@@ -191,8 +193,10 @@ vectors! {
     fn deinterleave(a: V, b: V) -> (V, V) = deinterleave_pd(a, b);
     unsafe fn load(p: *const E) -> V = _mm256_loadu_pd(p);
     unsafe fn store(p: *mut E, v: V) -> () = _mm256_storeu_pd(p, v);
-    unsafe fn load_partial(p: *const E, n: usize) -> V = _mm256_maskload_pd(p, mask(&MASK_64[4 - n..]));
-    unsafe fn store_partial(p: *mut E, n: usize, v: V) -> () = _mm256_maskstore_pd(p, mask(&MASK_64[4 - n..]), v);
+    unsafe fn load_partial(p: *const E, n: usize) -> V =
+        if n == 4 { _mm256_loadu_pd(p) } else { _mm256_maskload_pd(p, mask(&MASK_64[4 - n..])) };
+    unsafe fn store_partial(p: *mut E, n: usize, v: V) -> () =
+        if n == 4 { _mm256_storeu_pd(p, v) } else { _mm256_maskstore_pd(p, mask(&MASK_64[4 - n..]), v) };
     unsafe fn load_bytes(p: *const u8) -> V = from_bytes_pd(p);
     unsafe fn store_bytes(p: *mut u8, v: V) -> () = bytes_pd(p, v);
 }

@@ -11,7 +11,7 @@ pub struct Avx512(());
 /// Runs a kernel compiled for AVX-512.
 ///
 /// # Safety
-/// The CPU has AVX-512 F, VL, BW and DQ, AVX2 and FMA; `kernel` is one, and is not used again.
+/// The CPU has AVX-512 F, VL, BW and DQ, AVX2 and FMA; `kernel` points to one, which is not used again.
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
 pub unsafe fn enter<E: Element, K: Kernel<E>>(kernel: *const K) -> K::Output
 where
@@ -49,10 +49,9 @@ unsafe fn bytes_pd(p: *mut u8, v: __m512d) {
     unsafe { _mm_storel_epi64(p.cast(), _mm256_cvtepi32_epi8(_mm512_cvtpd_epi32(v))) }
 }
 
-// Lane i of `permutex2var(a, I, b)` is lane I[i] of a, or lane I[i] - LANES of b. A masked store costs far more than a plain one, the more
-// where it crosses a line of the cache.
+// Lane i of `permutex2var(a, I, b)` is lane I[i] of a, or lane I[i] - LANES of b.
 vectors! {
-    Avx512: 16 lanes of f32 in __m512, 32 registers;
+    Avx512, by instructions: 16 lanes of f32 in __m512, 32 registers;
     fn splat(x: E) -> V = _mm512_set1_ps(x);
     fn add(a: V, b: V) -> V = _mm512_add_ps(a, b);
     fn sub(a: V, b: V) -> V = _mm512_sub_ps(a, b);
@@ -83,7 +82,7 @@ vectors! {
 }
 
 vectors! {
-    Avx512: 8 lanes of f64 in __m512d, 32 registers;
+    Avx512, by instructions: 8 lanes of f64 in __m512d, 32 registers;
     fn splat(x: E) -> V = _mm512_set1_pd(x);
     fn add(a: V, b: V) -> V = _mm512_add_pd(a, b);
     fn sub(a: V, b: V) -> V = _mm512_sub_pd(a, b);

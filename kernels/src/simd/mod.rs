@@ -27,7 +27,11 @@ mod avx512;
 ///
 /// Lane-wise unless said otherwise. `max(a, b)` is `b` where one of them is NaN, so that
 /// `max(0, x)` lets a NaN through.
-pub trait Simd<E: Element>: Copy + Send + Sync + 'static {
+///
+/// # Safety
+/// `LANES` is at most [`MAX_LANES`] and a power of two, and loads and stores keep to their elements: loops rely on it. A full
+/// vector is never loaded or stored by a mask, which costs far more, the more where it crosses a line of the cache.
+pub unsafe trait Simd<E: Element>: Copy + Send + Sync + 'static {
     /// A vector of `LANES` elements.
     type V: Copy;
     /// Elements in a vector.

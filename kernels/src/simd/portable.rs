@@ -11,7 +11,7 @@ macro_rules! portable {
     ($e:ident, $v:ident, $lanes:literal, $bits:ident, $bias:expr, $mantissa:expr) => {
         // `wide` makes such a vector of two 128-bit registers where that is all there is.
         vectors! {
-            Portable: $lanes lanes of $e in $v, 8 registers;
+            Portable, by plain: $lanes lanes of $e in $v, 8 registers;
             fn splat(x: E) -> V = V::splat(x);
             fn add(a: V, b: V) -> V = a + b;
             fn sub(a: V, b: V) -> V = a - b;

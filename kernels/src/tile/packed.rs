@@ -5,6 +5,11 @@ use crate::simd::{Kernel, Level, Simd};
 use crate::{Element, scratch};
 use std::ops::Range;
 
+/// Numbers of X in a band, about a first-level cache.
+const BAND: usize = 1 << 13;
+/// Columns of a band at least: some of the widest tiles.
+const NARROWEST: usize = 128;
+
 /// The largest M of the tiles.
 fn block_height(level: Level) -> usize {
     match level {
@@ -36,6 +41,7 @@ impl<E: Element> Packed<E> {
 
     /// The same where row i's numbers are `a[i * depth..]`, k after k.
     pub fn of_rows(a: &[E], depth: usize) -> Packed<E> {
+        assert!(depth > 0 && a.len().is_multiple_of(depth), "A is not of whole rows");
         let (level, rows) = (Level::current(), a.len() / depth);
         let mut blocks = blocks(block_height(level), rows);
         if !blocks.all(|block| block.len().is_power_of_two()) {
@@ -58,11 +64,16 @@ impl<E: Element> Packed<E> {
         blocks(self.height(), self.rows)
     }
 
-    /// C = init + A^T X; row i of C begins at `out[i * stride]`.
+    /// C = init + A^T X; row i of C begins at `out[i * stride]`. In bands of columns, of which X stays in the caches for all
+    /// blocks.
     pub fn multiply(&self, rows: Rows<'_, E>, init: Init<'_, E>, out: &mut [E], stride: usize) {
-        for block in self.blocks() {
-            let out = &mut out[block.start * stride..];
-            self.multiply_block(block, (0, rows), init, out, stride);
+        let band = (BAND / self.depth).max(1).next_multiple_of(NARROWEST);
+        for start in (0..rows.len()).step_by(band) {
+            let rows = rows.window(start, band.min(rows.len() - start));
+            for block in self.blocks() {
+                let out = &mut out[block.start * stride + start..];
+                self.multiply_block(block, (0, rows), init, out, stride);
+            }
         }
     }
 

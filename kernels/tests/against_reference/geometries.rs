@@ -56,6 +56,12 @@ pub fn geometries() -> Vec<Geometry> {
             all.push(of(Pass::InputGradient, Way::Columns, g));
         }
     }
+    // So large a stride that many phases are met by no weight, some of them far from the first.
+    for (kernel, stride, size) in [((65, 3), (70, 1), (210, 20)), ((3, 65), (1, 70), (20, 210))] {
+        let g = Geometry { channels: 8, filters: 16, kernel, stride, size, ..base };
+        all.push(of(Pass::Forward, Way::Tiles, g));
+        all.push(of(Pass::InputGradient, Way::Tiles, g));
+    }
     // 3 x 3 with so many channels and filters that it is done in squares of 4 x 4 outputs, forward or for dx.
     for (channels, filters, size) in
         [(16, 20, (25, 26)), (9, 17, (34, 35)), (33, 20, (18, 26)), (12, 31, (34, 17))]
