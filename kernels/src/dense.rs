@@ -90,7 +90,7 @@ pub(crate) fn add_up<E: Element>(sums: &[E], bias: Option<&[E]>, outputs: usize,
 
 pub(crate) fn backward_input<E: Element>(g: &Dense, weight: &[E], grad_output: &[E], grad_input: &mut [E]) {
     g.check(grad_input.len(), weight.len(), grad_output.len());
-    let packed = Packed::of_rows(grad_output, g.outputs);
+    let packed = Packed::of_rows((grad_output, g.outputs), (g.rows, g.outputs));
     let w_offsets = offsets(g.outputs, g.inputs);
     let rows = Rows::new(weight, &w_offsets, g.inputs);
     let blocks: Vec<_> = packed.blocks().collect();
@@ -108,7 +108,7 @@ pub(crate) fn backward_input<E: Element>(g: &Dense, weight: &[E], grad_output: &
 
 pub(crate) fn backward_weight<E: Element>(g: &Dense, x: &[E], grad_output: &[E], grad_weight: &mut [E]) {
     g.check(x.len(), grad_weight.len(), grad_output.len());
-    let packed = Packed::new(g.outputs, g.rows, |o, n| grad_output[n * g.outputs + o]);
+    let packed = Packed::of_columns((grad_output, g.outputs), (g.outputs, g.rows));
     let x_offsets = offsets(g.rows, g.inputs);
     let rows = Rows::new(x, &x_offsets, g.inputs);
     // A task has one stretch of features of every row of dW.

@@ -40,11 +40,11 @@ pub fn is_asked_for() -> bool {
 
 /// y = conv(x, weight) + bias.
 pub fn forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Option<&[E]>, y: &mut [E]) {
-    let (positions, depth) = (g.positions(), g.depth());
+    let (h_out, positions, depth) = (g.output_size().0, g.positions(), g.depth());
     let mut columns = scratch::any::<E>(depth * positions);
     for (n, y) in y.chunks_mut(g.filters * positions).enumerate() {
         for (group, rows) in groups(g) {
-            im2col(g, image(g, x, n, group), &mut columns, positions);
+            im2col(g, image(g, x, n, group), 0..h_out, &mut columns, positions);
             let w = Matrix::new(&weight[rows.start * depth..rows.end * depth], depth);
             let y = &mut y[rows.start * positions..rows.end * positions];
             product(w, Matrix::new(&columns, positions), false, y);
@@ -63,20 +63,20 @@ pub fn backward<E: Element>(
     grad_output: &[E],
     mut grads: Gradients<'_, E>,
 ) {
-    let (positions, depth) = (g.positions(), g.depth());
+    let (h_out, positions, depth) = (g.output_size().0, g.positions(), g.depth());
     let mut columns = scratch::any::<E>(depth * positions);
     for (n, dy) in grad_output.chunks(g.filters * positions).enumerate() {
         for (group, rows) in groups(g) {
             let dy = Matrix::new(&dy[rows.start * positions..rows.end * positions], positions);
             let weights = rows.start * depth..rows.end * depth;
             if let Some(dw) = &mut grads.weight {
-                im2col(g, image(g, x, n, group), &mut columns, positions);
+                im2col(g, image(g, x, n, group), 0..h_out, &mut columns, positions);
                 product(dy, Matrix::new(&columns, positions).transposed(), true, &mut dw[weights.clone()]);
             }
             if let Some(dx) = &mut grads.input {
                 product(Matrix::new(&weight[weights], depth).transposed(), dy, false, &mut columns);
                 let len = g.image_len() / g.groups;
-                col2im(g, &columns, positions, &mut dx[(n * g.groups + group) * len..][..len]);
+                col2im(g, &columns, positions, 0..h_out, &mut dx[(n * g.groups + group) * len..][..len]);
             }
             if let Some(db) = &mut grads.bias {
                 let planes = dy.values.chunks(positions).zip(rows);
@@ -98,9 +98,10 @@ fn image<'a, E>(g: &Geometry, x: &'a [E], n: usize, group: usize) -> &'a [E] {
     &x[(n * g.groups + group) * len..][..len]
 }
 
-/// Writes the columns of a group's channels of an image: row (c, u, v) begins at `columns[(c, u, v) row]`.
-pub fn im2col<E: Element>(g: &Geometry, x: &[E], columns: &mut [E], row: usize) {
-    each_run(g, |k, start, pixels, met, len| {
+/// Writes the columns of a group's channels of an image, for some rows of the output: row (c, u, v) begins at
+/// `columns[(c, u, v) row]`.
+pub fn im2col<E: Element>(g: &Geometry, x: &[E], rows: Range<usize>, columns: &mut [E], row: usize) {
+    each_run(g, rows, |k, start, pixels, met, len| {
         let columns = &mut columns[k * row + start..][..len];
         columns[..met.start].iter_mut().for_each(|column| *column = E::ZERO);
         columns[met.end..].iter_mut().for_each(|column| *column = E::ZERO);
@@ -113,8 +114,8 @@ pub fn im2col<E: Element>(g: &Geometry, x: &[E], columns: &mut [E], row: usize) 
 }
 
 /// The adjoint of [`im2col`]: adds each column to the pixel that it was copied from.
-pub fn col2im<E: Element>(g: &Geometry, columns: &[E], row: usize, dx: &mut [E]) {
-    each_run(g, |k, start, pixels, met, len| {
+pub fn col2im<E: Element>(g: &Geometry, columns: &[E], row: usize, rows: Range<usize>, dx: &mut [E]) {
+    each_run(g, rows, |k, start, pixels, met, len| {
         let (columns, dx) = (columns[k * row + start..][..len][met].iter(), dx[pixels..].iter_mut());
         match g.stride.1 {
             1 => columns.zip(dx).for_each(|(column, dx)| *dx += *column),
@@ -123,11 +124,11 @@ pub fn col2im<E: Element>(g: &Geometry, columns: &[E], row: usize, dx: &mut [E])
     });
 }
 
-/// Calls `f(row of columns, first position, first pixel, positions that meet a pixel, positions)` for each output row in
-/// each row of columns. From one position to the next it is S_w pixels.
+/// Calls `f(row of columns, first position, first pixel, positions that meet a pixel, positions)` for each of these output
+/// rows in each row of columns. From one position to the next it is S_w pixels.
 #[inline(always)]
-fn each_run(g: &Geometry, mut f: impl FnMut(usize, usize, usize, Range<usize>, usize)) {
-    let ((h_out, w_out), (h, w)) = (g.output_size(), g.size);
+fn each_run(g: &Geometry, rows: Range<usize>, mut f: impl FnMut(usize, usize, usize, Range<usize>, usize)) {
+    let (w_out, (h, w)) = (g.output_size().1, g.size);
     // j s_w + v d_w - p_w lies in 0..W for these j.
     let met = |v: usize| {
         let first = g.padding.1.saturating_sub(v * g.dilation.1).div_ceil(g.stride.1).min(w_out);
@@ -138,7 +139,7 @@ fn each_run(g: &Geometry, mut f: impl FnMut(usize, usize, usize, Range<usize>, u
     for k in 0..g.depth() / g.kernel.1 {
         let (c, u) = (k / g.kernel.0, k % g.kernel.0);
         for (v, met) in met.iter().enumerate() {
-            for i in 0..h_out {
+            for i in rows.clone() {
                 let r = (i * g.stride.0 + u * g.dilation.0).wrapping_sub(g.padding.0);
                 let (pixels, met) = if r < h && !met.is_empty() {
                     let q = met.start * g.stride.1 + v * g.dilation.1 - g.padding.1;
@@ -146,7 +147,7 @@ fn each_run(g: &Geometry, mut f: impl FnMut(usize, usize, usize, Range<usize>, u
                 } else {
                     (0, 0..0)
                 };
-                f(k * g.kernel.1 + v, i * w_out, pixels, met, w_out);
+                f(k * g.kernel.1 + v, (i - rows.start) * w_out, pixels, met, w_out);
             }
         }
     }

@@ -88,8 +88,8 @@ pub(crate) fn backward<E: Element>(
         grad_weight.as_ref().is_none_or(|dw| dw.len() == weight.len()),
         "normalised_dense: dW has another size"
     );
-    let by_row = Packed::of_rows(grad_output, g.outputs);
-    let by_output = Packed::new(g.outputs, g.rows, |o, n| grad_output[n * g.outputs + o]);
+    let by_row = Packed::of_rows((grad_output, g.outputs), (g.rows, g.outputs));
+    let by_output = Packed::of_columns((grad_output, g.outputs), (g.outputs, g.rows));
     let mut s = scratch::zeros::<E>(g.outputs);
     dense_backward_bias(grad_output, &mut s);
     let w_offsets = offsets(g.outputs, g.inputs);

@@ -173,7 +173,7 @@ impl<'a, E> Init<'a, E> {
 }
 
 /// One block of rows of `C[i][p] = init + Σ_k A[k][i] X[k][p]`, for every p of the rows X.
-struct Multiply<'a, E> {
+struct Block<'a, E> {
     /// One block of [`Packed`]: depth x height.
     packed: &'a [E],
     /// X, `depth` rows.
@@ -185,7 +185,7 @@ struct Multiply<'a, E> {
     stride: usize,
 }
 
-impl<E: Element> Multiply<'_, E> {
+impl<E: Element> Block<'_, E> {
     /// The preconditions of the tiles: returns the height of the block.
     fn checked_height(&self) -> usize {
         let (depth, len) = (self.rows.count(), self.rows.len);
@@ -211,11 +211,9 @@ macro_rules! widest_first {
         }
     )*};
 }
-impl<E: Element> Kernel<E> for Multiply<'_, E> {
-    type Output = ();
-
+impl<E: Element> Block<'_, E> {
     #[inline(always)]
-    fn run<S: Simd<E>>(self, s: S) {
+    fn multiply<S: Simd<E>>(self, s: S) {
         // As many vectors beside each other as fit in the registers: M x N + N, and one broadcast.
         match (S::REGISTERS, self.checked_height()) {
             (32, 8) => self.tiles::<S, 8, 3>(s),
@@ -226,7 +224,7 @@ impl<E: Element> Kernel<E> for Multiply<'_, E> {
             (32, 3) => self.tiles::<S, 3, 7>(s),
             (32, 2) => self.tiles::<S, 2, 8>(s),
             (32, 1) => self.tiles::<S, 1, 8>(s),
-            (16, 4) => self.tiles::<S, 4, 3>(s),
+            (16, 4) => self.tiles::<S, 4, 2>(s),
             (16, 3) => self.tiles::<S, 3, 3>(s),
             (16, 2) => self.tiles::<S, 2, 5>(s),
             (16, 1) => self.tiles::<S, 1, 7>(s),
@@ -237,9 +235,7 @@ impl<E: Element> Kernel<E> for Multiply<'_, E> {
             (registers, rows) => unreachable!("no tile for {rows} rows and {registers} registers"),
         }
     }
-}
 
-impl<E: Element> Multiply<'_, E> {
     /// In tiles of M rows and up to N vectors.
     #[inline(always)]
     fn tiles<S: Simd<E>, const M: usize, const N: usize>(self, s: S) {

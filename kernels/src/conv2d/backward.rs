@@ -10,7 +10,7 @@ use super::squares::plain::Squares;
 use super::{Geometry, Gradients, deep};
 use crate::map::{Identity, sum_chunk};
 use crate::simd::Level;
-use crate::tile::{Dots, Pieces, Rows};
+use crate::tile::{Dots, Packed, Pieces, Rows};
 use crate::{Element, im2col};
 
 pub(crate) fn backward<E: Element>(
@@ -52,7 +52,7 @@ pub(crate) fn backward<E: Element>(
     let (image, planes) = (one.image_len(), one.filters * one.positions());
     // Each group's, made ready once for all images. Chosen for itself, so that dw alone has the bits that it has beside dx.
     let groups = weight.chunks_exact(one.weight_len()).filter(|_| wants_input).map(|weight| match ways[1] {
-        Way::Columns => Input::Columns(weight),
+        Way::Columns => Input::Columns(weight, columns.packed(weight)),
         Way::Squares => {
             let turned = one.turned().expect("where it goes this way");
             Input::Squares(Squares::new(&turned, |c, o, tap| weight[(o * one.channels + c) * 9 + 8 - tap]))
@@ -82,7 +82,9 @@ pub(crate) fn backward<E: Element>(
             let Some(input) = groups.get(group) else { continue };
             let dxs = part.input.chunks_mut(g.image_len()).map(|dx| &mut dx[group * image..][..image]);
             match input {
-                Input::Columns(weight) => columns.input(weight, &dys, &mut dxs.collect::<Vec<_>>()),
+                Input::Columns(weight, packed) => {
+                    columns.input((weight, packed.as_ref()), &dys, &mut dxs.collect::<Vec<_>>());
+                }
                 Input::Squares(squares) => {
                     dys.iter().zip(dxs).for_each(|(dy, dx)| squares.image(dy, None, true, dx))
                 }
@@ -99,7 +101,7 @@ pub(crate) fn backward<E: Element>(
 
 /// The way to dx of a group, made ready.
 enum Input<'a, E: Element> {
-    Columns(&'a [E]),
+    Columns(&'a [E], Option<Packed<E>>),
     Squares(Squares<E>),
     /// A product over dy, spread to rows of the images.
     Tiles(Gather<'a, E>),

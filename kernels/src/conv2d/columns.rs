@@ -11,109 +11,184 @@
 
 use super::Geometry;
 use super::parts::LEAST;
+use super::plan::{bands, even_bands};
 use super::route::{MOST_COLUMNS, Pass, along_patches};
 use crate::dense::offsets;
 use crate::im2col::{col2im, im2col};
 use crate::rearrange::Strip;
 use crate::simd::dispatch;
-use crate::tile::{Dots, Init, Packed, Rows};
+use crate::tile::{CopyRows, Dots, Init, Packed, Rows};
 use crate::{Element, scratch};
+use std::ops::{Deref, Range};
 
-/// Positions of all images of a group at most.
-const GROUP_POSITIONS: usize = 512;
+/// Positions of all images of a part at most.
+const PART_POSITIONS: usize = 512;
 
 /// A convolution by columns.
 pub(super) struct Columns {
     g: Geometry,
     /// Images side by side at most.
-    group: usize,
+    images: usize,
+    /// Output rows of a band, where an image is too large to be done at once.
+    band: usize,
 }
 
 impl Columns {
     pub(super) fn new(g: &Geometry) -> Columns {
-        let positions = g.positions();
-        let room = (GROUP_POSITIONS / positions).min(MOST_COLUMNS / (g.depth() * positions));
-        // Enough groups for a few threads, but not of next to nothing.
-        let most = g.images.div_ceil(4).max(LEAST.div_ceil(positions));
-        Columns { g: *g, group: room.clamp(1, most) }
+        let (h_out, w_out) = g.output_size();
+        let room = PART_POSITIONS.min(MOST_COLUMNS / g.depth()) / g.positions();
+        // Enough parts for a few threads, but not of next to nothing.
+        let most = g.images.div_ceil(4).max(LEAST.div_ceil(g.positions()));
+        let band = even_bands(h_out, w_out, (MOST_COLUMNS / g.depth()).max(1));
+        Columns { g: *g, images: room.clamp(1, most), band }
+    }
+
+    /// Some images, and rows of their output, after the other.
+    fn parts(&self, images: usize, most: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+        let (h_out, band) = (self.g.output_size().0, self.band);
+        let images = (0..images).step_by(most).map(move |start| start..images.min(start + most));
+        images.flat_map(move |images| bands(h_out, band).map(move |rows| (images.clone(), rows)))
+    }
+
+    /// The columns of such a part, those of its images side by side, and how many there are of them.
+    fn columns<E: Element>(&self, xs: &[&[E]], rows: &Range<usize>) -> (scratch::Scratch<E>, usize) {
+        let count = rows.len() * self.g.output_size().1;
+        let len = xs.len() * count;
+        let mut columns = scratch::any::<E>(self.g.depth() * len);
+        for (n, x) in xs.iter().enumerate() {
+            im2col(&self.g, x, rows.clone(), &mut columns[n * count..], len);
+        }
+        (columns, len)
+    }
+
+    /// dy of such a part, that of its images side by side, and from one row to the next.
+    fn together<'a, E: Element>(&self, dys: &[&'a [E]], rows: &Range<usize>) -> (Together<'a, E>, usize) {
+        let (w_out, positions) = (self.g.output_size().1, self.g.positions());
+        let (start, count) = (rows.start * w_out, rows.len() * w_out);
+        if let [dy] = dys {
+            return (Together::One(&dy[start..]), positions);
+        }
+        let len = dys.len() * count;
+        let mut together = scratch::any::<E>(self.g.filters * len);
+        for (n, dy) in dys.iter().enumerate() {
+            let (from, to) = ((&dy[start..], 0, positions), (&mut together[n * count..], 0, len));
+            dispatch(CopyRows { from, to, planes: 1, rows: self.g.filters, len: count, add: false });
+        }
+        (Together::Many(together), len)
     }
 
     /// Adds dw of some images.
     pub(super) fn weight<E: Element>(&self, xs: &[&[E]], dys: &[&[E]], grad_weight: &mut [E]) {
-        let (g, depth, positions) = (&self.g, self.g.depth(), self.g.positions());
+        let (g, depth) = (&self.g, self.g.depth());
         let along_patches = along_patches(Pass::WeightGradient, g);
-        let group = if along_patches { self.group } else { 1 };
-        for (xs, dys) in xs.chunks(group).zip(dys.chunks(group)) {
-            let len = dys.len() * positions;
-            let mut columns = scratch::any::<E>(depth * len);
-            for (n, x) in xs.iter().enumerate() {
-                im2col(g, x, &mut columns[n * positions..], len);
-            }
+        let most = if along_patches { self.images } else { 1 };
+        for (images, rows) in self.parts(xs.len(), most) {
+            let (columns, len) = self.columns(&xs[images.clone()], &rows);
+            let (dy, row) = self.together(&dys[images], &rows);
             if along_patches {
-                let mut patches = scratch::any::<E>(depth * len);
-                transpose((&columns, len), (&mut patches, depth));
-                let dy = |o: usize, p: usize| dys[p / positions][o * positions + p % positions];
-                let (packed, offsets) = (Packed::new(g.filters, len, dy), offsets(len, depth));
-                packed.multiply(Rows::new(&patches, &offsets, depth), Init::Add, grad_weight, depth);
+                let (mut patches, offsets) = (scratch::any::<E>(len * depth), offsets(len, depth));
+                transpose((&columns, len), (&mut patches, depth), (depth, len));
+                let patches = Rows::new(&patches, &offsets, depth);
+                Packed::of_rows((&dy, row), (g.filters, len)).multiply(
+                    patches,
+                    Init::Add,
+                    grad_weight,
+                    depth,
+                );
             } else {
-                let (left, right) = (offsets(g.filters, len), offsets(depth, len));
-                let (left, right) = (Rows::new(dys[0], &left, len), Rows::new(&columns, &right, len));
+                let (left, right) = (offsets(g.filters, row), offsets(depth, len));
+                let (left, right) = (Rows::new(&dy, &left, len), Rows::new(&columns, &right, len));
                 dispatch(Dots::whole(left, right, grad_weight));
             }
         }
     }
 
-    /// Adds dx of some images.
-    pub(super) fn input<E: Element>(&self, weight: &[E], dys: &[&[E]], dxs: &mut [&mut [E]]) {
-        let (g, depth, positions) = (&self.g, self.g.depth(), self.g.positions());
-        if !along_patches(Pass::InputGradient, g) {
-            let packed = Packed::new(depth, g.filters, |k, o| weight[o * depth + k]);
-            let mut columns = scratch::any::<E>(depth * positions);
-            let offsets = offsets(g.filters, positions);
-            for (dy, dx) in dys.iter().zip(dxs) {
-                packed.multiply(Rows::new(dy, &offsets, positions), Init::Zero, &mut columns, positions);
-                col2im(g, &columns, positions, dx);
+    /// Adds dx of some images; `packed` is w^T, where it does not go along patches.
+    pub(super) fn input<E: Element>(
+        &self,
+        (weight, packed): (&[E], Option<&Packed<E>>),
+        dys: &[&[E]],
+        dxs: &mut [&mut [E]],
+    ) {
+        let (g, depth) = (&self.g, self.g.depth());
+        for (images, rows) in self.parts(dys.len(), self.images) {
+            let count = rows.len() * g.output_size().1;
+            let len = images.len() * count;
+            let (dy, row) = self.together(&dys[images.clone()], &rows);
+            let mut columns = scratch::any::<E>(depth * len);
+            if let Some(packed) = packed {
+                let offsets = offsets(g.filters, row);
+                packed.multiply(Rows::new(&dy, &offsets, len), Init::Zero, &mut columns, len);
+            } else {
+                let (mut patches, offsets) = (scratch::any::<E>(len * depth), offsets(g.filters, depth));
+                let weight = Rows::new(weight, &offsets, depth);
+                Packed::of_columns((&dy, row), (len, g.filters)).multiply(
+                    weight,
+                    Init::Zero,
+                    &mut patches,
+                    depth,
+                );
+                transpose((&patches, depth), (&mut columns, len), (len, depth));
             }
-            return;
+            for (n, dx) in dxs[images].iter_mut().enumerate() {
+                col2im(g, &columns[n * count..], len, rows.clone(), dx);
+            }
         }
-        let offsets = offsets(g.filters, depth);
-        let weight = Rows::new(weight, &offsets, depth);
-        for (dys, dxs) in dys.chunks(self.group).zip(dxs.chunks_mut(self.group)) {
-            let len = dys.len() * positions;
-            let dy = |p: usize, o: usize| dys[p / positions][o * positions + p % positions];
-            let [mut columns, mut patches] = [(); 2].map(|()| scratch::any::<E>(depth * len));
-            Packed::new(len, g.filters, dy).multiply(weight, Init::Zero, &mut patches, depth);
-            transpose((&patches, depth), (&mut columns, len));
-            for (n, dx) in dxs.iter_mut().enumerate() {
-                col2im(g, &columns[n * positions..], len, dx);
-            }
+    }
+
+    /// w^T for [`Columns::input`].
+    pub(super) fn packed<E: Element>(&self, weight: &[E]) -> Option<Packed<E>> {
+        (!along_patches(Pass::InputGradient, &self.g))
+            .then(|| Packed::of_columns((weight, self.g.depth()), (self.g.depth(), self.g.filters)))
+    }
+}
+
+/// See [`Columns::together`].
+enum Together<'a, E: Element> {
+    One(&'a [E]),
+    Many(scratch::Scratch<E>),
+}
+
+impl<E: Element> Deref for Together<'_, E> {
+    type Target = [E];
+
+    fn deref(&self) -> &[E] {
+        match self {
+            Together::One(dy) => dy,
+            Together::Many(dys) => dys,
         }
     }
 }
 
-/// The transpose of a matrix; both with rows of so many numbers.
-fn transpose<E: Element>(from: (&[E], usize), to: (&mut [E], usize)) {
-    let size = (to.1, from.1);
+/// The transpose of a matrix; both with so many numbers from one row to the next.
+fn transpose<E: Element>(from: (&[E], usize), to: (&mut [E], usize), size: (usize, usize)) {
     dispatch(Strip { from, to, size, add: false });
 }
 
 /// y, an image at a time.
 pub(super) struct ColumnsForward<'a, E: Element> {
-    g: Geometry,
+    columns: Columns,
     packed: Packed<E>,
     bias: Option<&'a [E]>,
 }
 
 impl<'a, E: Element> ColumnsForward<'a, E> {
     pub(super) fn new(g: &Geometry, weight: &[E], bias: Option<&'a [E]>) -> ColumnsForward<'a, E> {
-        ColumnsForward { g: *g, packed: Packed::of_rows(weight, g.depth()), bias }
+        ColumnsForward {
+            columns: Columns::new(g),
+            packed: Packed::of_rows((weight, g.depth()), (g.filters, g.depth())),
+            bias,
+        }
     }
 
     pub(super) fn image(&self, x: &[E], y: &mut [E]) {
-        let (depth, positions) = (self.g.depth(), self.g.positions());
-        let mut columns = scratch::any::<E>(depth * positions);
-        im2col(&self.g, x, &mut columns, positions);
-        let (offsets, bias) = (offsets(depth, positions), self.bias.map_or(Init::Zero, Init::Bias));
-        self.packed.multiply(Rows::new(&columns, &offsets, positions), bias, y, positions);
+        let g = &self.columns.g;
+        let (bias, w_out) = (self.bias.map_or(Init::Zero, Init::Bias), g.output_size().1);
+        for (_, rows) in self.columns.parts(1, 1) {
+            let (columns, len) = self.columns.columns(&[x], &rows);
+            let (columns, offsets) = (&columns[..], offsets(g.depth(), len));
+            let columns = Rows::new(columns, &offsets, len);
+            self.packed.multiply(columns, bias, &mut y[rows.start * w_out..], g.positions());
+        }
     }
 }

@@ -63,7 +63,7 @@ struct Tiles<'a, E: Element> {
 
 impl<'a, E: Element> Tiles<'a, E> {
     fn new(plan: &'a Plan, weight: &[E], bias: Option<&'a [E]>) -> Tiles<'a, E> {
-        let packed = Packed::of_rows(weight, plan.g.depth());
+        let packed = Packed::of_rows((weight, plan.g.depth()), (plan.g.filters, plan.g.depth()));
         Tiles { plan, packed, bias: bias.map_or(Init::Zero, Init::Bias) }
     }
 

@@ -63,7 +63,7 @@ pub(super) struct PooledForward<'a, E: Element> {
 
 impl<'a, E: Element> PooledForward<'a, E> {
     pub(super) fn new(plan: &'a Plan, weight: &[E], bias: &'a [E]) -> PooledForward<'a, E> {
-        let packed = Packed::of_rows(weight, plan.g.depth());
+        let packed = Packed::of_rows((weight, plan.g.depth()), (plan.g.filters, plan.g.depth()));
         PooledForward { plan, packed, bias, band: even_bands(plan.h_out / 2, 2 * plan.row, BAND) }
     }
 

@@ -91,27 +91,33 @@ const MOST_FILTERS: usize = 1 << 16;
 const EIGHTHS: u64 = 9;
 /// Few: channels up to which it is the faster way. More have patches long enough for vectors along them.
 const FEW: usize = 3;
-/// Columns: filters for each number of a patch from which on it is faster to write the columns than to copy the outputs, or
-/// dy, to other rows.
-const FILTERS_A_WEIGHT: usize = 3;
-/// Columns: numbers of the columns of an image up to which they stay in the second-level cache.
+/// Columns: numbers of those of a part of the batch or of an image up to which they stay in the second-level cache.
 pub(super) const MOST_COLUMNS: usize = 1 << 17;
-/// Columns, y: products that are done before the tables of the other ways are made.
-const TINY_FORWARD: u64 = 1 << 11;
-/// Columns, dx: the same, against the gather and its weights in another order.
-const TINY_INPUT_GRADIENT: u64 = 1 << 14;
+/// Columns: filters, and filters for each number of a patch, from which on it is faster to write the columns than to copy the
+/// outputs to or from other rows; for dw, which only reads them, twice as many.
+const SOME_FILTERS: usize = 8;
+const FILTERS_A_WEIGHT: usize = 2;
+/// Columns, y: channels up to which they are faster than squares where patches are short.
+const FEW_CHANNELS: usize = 4;
+/// Columns, y: what a position costs for each number of its patch.
+const WRITTEN: usize = 5;
+/// Columns, dw along patches: positions up to which to add up the lanes of each sum costs more than that patches are columns
+/// transposed; up to which it does by however few filters; and for each two filters, where vectors of a patch are full enough.
+const FEW_POSITIONS: usize = 16;
+const FEWEST_POSITIONS: usize = 2;
+const POSITIONS_OF_TWO_FILTERS: usize = 3;
+const SHORT_PATCH: usize = 8;
+/// Columns, dx: products that are done before the gather's weights are in their order.
+const TINY: u64 = 1 << 12;
 /// Columns, dx: what it costs to add a row of the output in a row of columns to its pixels.
-const RUN: usize = 40;
-/// Columns, dx: channels below which the gather's tiles are low, and what each of its rows costs more than its products then.
+const RUN: usize = 20;
+/// Columns, dx: channels below which the gather's tiles are low, and what each of its rows costs more than its products then;
+/// and what it costs, once for all images, that its weights are in another order.
 const LOW_CHANNELS: usize = 8;
 const LOW_ROW: usize = 160;
-/// Columns, dw along patches: positions up to which to write them costs less than to add up the lanes of each sum; and the
-/// same where a patch fills a vector and there are so many filters for each position.
-const FEW_POSITIONS: usize = 12;
-const FEW_POSITIONS_OF_LONG_PATCHES: usize = 64;
-const FILTERS_A_POSITION: usize = 2;
-/// Columns, dx along patches: positions up to which vectors of them are emptier than those of a patch.
-const FEWEST_POSITIONS: usize = 11;
+const ORDER: usize = 320;
+/// Columns, dx along patches: positions of all images up to which vectors of them are emptier than those of a patch.
+const ALL_POSITIONS: usize = 40;
 
 impl Transforms {
     /// Of one square of outputs: its products, each channel's patch, each filter's outputs.
@@ -128,6 +134,21 @@ impl Transforms {
 }
 
 impl Geometry {
+    /// Whether the kernel has gaps: a side of 1 has none.
+    fn is_dilated(&self) -> bool {
+        self.kernel.0 > 1 && self.dilation.0 > 1 || self.kernel.1 > 1 && self.dilation.1 > 1
+    }
+
+    /// Whether the kernel is a single weight.
+    fn is_pixel(&self) -> bool {
+        self.kernel == (1, 1)
+    }
+
+    /// Whether no two windows share a pixel.
+    fn is_apart(&self) -> bool {
+        self.stride != (1, 1) && self.kernel.0 <= self.stride.0 && self.kernel.1 <= self.stride.1
+    }
+
     /// What Winograd's forms are for.
     fn is_three_by_three(&self) -> bool {
         self.kernel == (3, 3) && self.stride == (1, 1) && self.dilation == (1, 1)
@@ -171,13 +192,21 @@ pub fn way(pass: Pass, g: &Geometry, place: Place) -> Way {
             _ => turned.as_ref().is_some_and(squares),
         },
         Way::Few => g.is_three_by_three() && g.channels <= FEW,
-        // Columns take no more copying than dealing the image to planes.
-        Way::Columns if g.stride != (1, 1) && g.kernel.0 <= g.stride.0 && g.kernel.1 <= g.stride.1 => true,
         Way::Columns => match pass {
-            Pass::Forward => products(g) < TINY_FORWARD || short_patches(g),
-            Pass::WeightGradient => g.kernel != (1, 1) && along_patches(pass, g),
-            // Gathering dx by tiles is for neighbouring weights that meet neighbouring pixels.
-            Pass::InputGradient => g.dilation != (1, 1) || columns(g),
+            Pass::Forward => is_strided_pixel(g) || !g.is_pixel() && written_sooner(g) || fuller(g),
+            Pass::WeightGradient => {
+                let few = g.positions() <= FEWEST_POSITIONS || many_filters(g);
+                is_strided_pixel(g) || few || short_patches(g, 2 * FILTERS_A_WEIGHT) && !g.is_pixel()
+            }
+            // Gathering dx by tiles is for neighbouring weights that meet neighbouring pixels; and columns that do not
+            // overlap are added in no time.
+            Pass::InputGradient => {
+                g.is_dilated()
+                    || g.is_apart()
+                    || dear_gather(g)
+                    || products(g) < TINY
+                    || short_patches(g, FILTERS_A_WEIGHT)
+            }
         },
         Way::Winners | Way::Tiles => true,
     };
@@ -218,37 +247,60 @@ fn products(g: &Geometry) -> u64 {
     (g.images.min(MANY_IMAGES) * g.positions()) as u64 * (g.filters * g.depth()) as u64
 }
 
-/// Whether dx by columns is faster than the gather, which makes whole vectors of all pixels, padding included.
-fn columns(g: &Geometry) -> bool {
-    let plane = |size: usize, padding: usize, stride: usize| (size + 2 * padding).div_ceil(stride);
-    let pixels = plane(g.size.0, g.padding.0, g.stride.0) * plane(g.size.1, g.padding.1, g.stride.1);
-    let low = if g.channels < LOW_CHANNELS { LOW_ROW } else { 0 };
-    let gather = (pixels.next_multiple_of(MAX_LANES) + low) * g.filters;
-    let product = g.positions() * g.filters;
-    let dear = gather > product + RUN * MAX_LANES * g.output_size().0;
-    dear && cached(g) || products(g) < TINY_INPUT_GRADIENT || short_patches(g)
-}
-
-/// Whether the columns of an image stay in the second-level cache.
-fn cached(g: &Geometry) -> bool {
-    g.depth() * g.positions() <= MOST_COLUMNS
+/// Whether nothing is computed but what one pixel makes of another, of some of the pixels.
+fn is_strided_pixel(g: &Geometry) -> bool {
+    g.is_pixel() && g.stride != (1, 1)
 }
 
 /// Whether patches are so short that columns are written sooner than outputs are copied.
-fn short_patches(g: &Geometry) -> bool {
-    g.kernel != (1, 1) && cached(g) && g.filters >= FILTERS_A_WEIGHT * g.depth()
+fn short_patches(g: &Geometry, filters: usize) -> bool {
+    g.filters >= SOME_FILTERS.max(filters * g.depth())
+}
+
+/// Whether columns are written sooner than outputs are copied to rows without gaps: of short patches, or where the image is
+/// dealt to planes of just as many numbers.
+fn written_sooner(g: &Geometry) -> bool {
+    let gaps = plane(g).1 != g.output_size().1;
+    let short = short_patches(g, FILTERS_A_WEIGHT) && (g.channels <= FEW_CHANNELS || !squares(g));
+    short || g.is_apart() && gaps && g.filters >= SOME_FILTERS
+}
+
+/// Rows and columns of the planes of a phase, padding included.
+fn plane(g: &Geometry) -> (usize, usize) {
+    let side = |size: usize, padding: usize, stride: usize| (size + 2 * padding).div_ceil(stride);
+    (side(g.size.0, g.padding.0, g.stride.0), side(g.size.1, g.padding.1, g.stride.1))
+}
+
+/// Whether y has so many vectors fewer by columns, without what stands between the rows of the planes, that they pay.
+fn fuller(g: &Geometry) -> bool {
+    let ((h_out, w_out), row) = (g.output_size(), plane(g).1);
+    let tiles = ((h_out - 1) * row + w_out).div_ceil(MAX_LANES);
+    g.filters * (tiles - g.positions().div_ceil(MAX_LANES)) > WRITTEN * g.positions()
+}
+
+/// Whether dx by columns is faster than the gather, which makes whole vectors of all pixels, padding included.
+fn dear_gather(g: &Geometry) -> bool {
+    let (rows, row) = plane(g);
+    let low = if g.channels < LOW_CHANNELS { LOW_ROW } else { 0 };
+    let once = low + ORDER / g.images.clamp(1, MANY_IMAGES);
+    let gather = ((rows * row).next_multiple_of(MAX_LANES) + once) * g.filters;
+    gather > g.positions() * g.filters + RUN * MAX_LANES * g.output_size().0
+}
+
+/// Whether there are so many filters for the positions that dw is faster as a product over patches.
+fn many_filters(g: &Geometry) -> bool {
+    let full = g.filters >= SOME_FILTERS && g.depth() >= SHORT_PATCH;
+    full && 2 * g.positions() <= POSITIONS_OF_TWO_FILTERS * g.filters
 }
 
 /// Whether vectors of dw or dx by columns run along patches, not along positions.
-pub(super) fn along_patches(pass: Pass, g: &Geometry) -> bool {
-    let (positions, full) = (g.positions(), g.depth() >= MAX_LANES);
+pub fn along_patches(pass: Pass, g: &Geometry) -> bool {
     match pass {
         Pass::Forward => false,
-        Pass::WeightGradient => {
-            let many = g.filters >= FILTERS_A_POSITION * positions;
-            positions <= FEW_POSITIONS || full && many && positions <= FEW_POSITIONS_OF_LONG_PATCHES
+        Pass::WeightGradient => g.positions() <= FEW_POSITIONS || many_filters(g),
+        Pass::InputGradient => {
+            g.depth() >= MAX_LANES && g.images.min(MANY_IMAGES) * g.positions() <= ALL_POSITIONS
         }
-        Pass::InputGradient => full && positions <= FEWEST_POSITIONS,
     }
 }
 
@@ -272,11 +324,9 @@ impl Way {
             Way::Squares => "3 x 3: the fewest multiply-adds, pooled in the registers or of filters that stay in the caches".into(),
             Way::Few => format!("3 x 3 of up to {FEW} channels"),
             Way::Winners => "only the winners of the pooling have a gradient".into(),
-            Way::Columns => {
-                "kernels up to the stride, few positions or products, or many filters for the size of \
-                             a patch, so that to write the columns pays; dx with dilation"
-                    .into()
-            }
+            Way::Columns => "few positions or products, many filters for the size of a patch, 1 x 1 with stride, so \
+                             that to write the columns pays; dx with dilation or of windows that share no pixel"
+                .into(),
             Way::Tiles => "what no other way is faster for, or there is none".into(),
         }
     }

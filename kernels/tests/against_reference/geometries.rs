@@ -48,19 +48,13 @@ pub fn geometries() -> Vec<Geometry> {
     }
     // Kernels up to the stride, and patches so short that their columns are written.
     for (channels, filters, kernel, stride, size) in
-        [(5, 7, (2, 3), (2, 3), (9, 20)), (9, 4, (1, 1), (2, 1), (21, 5)), (1, 40, (3, 4), (1, 1), (12, 31))]
+        [(5, 61, (2, 3), (2, 3), (9, 20)), (9, 4, (1, 1), (2, 1), (21, 5)), (1, 40, (3, 4), (1, 1), (12, 31))]
     {
         for padding in pads {
             let g = Geometry { channels, filters, kernel, stride, size, padding, ..base };
             all.push(of(Pass::Forward, Way::Columns, g));
             all.push(of(Pass::InputGradient, Way::Columns, g));
         }
-    }
-    // So large a stride that many phases are met by no weight, some of them far from the first.
-    for (kernel, stride, size) in [((65, 3), (70, 1), (210, 20)), ((3, 65), (1, 70), (20, 210))] {
-        let g = Geometry { channels: 8, filters: 16, kernel, stride, size, ..base };
-        all.push(of(Pass::Forward, Way::Tiles, g));
-        all.push(of(Pass::InputGradient, Way::Tiles, g));
     }
     // 3 x 3 with so many channels and filters that it is done in squares of 4 x 4 outputs, forward or for dx.
     for (channels, filters, size) in
@@ -150,6 +144,17 @@ pub fn geometries() -> Vec<Geometry> {
     let large = Geometry { size: (61, 53), channels: 3, filters: 10, kernel: (5, 5), ..base };
     all.push(large);
     all.push(Geometry { stride: (2, 2), padding: (2, 2), images: 35, size: (31, 53), ..large });
+    // Images so large that their columns are made band by band.
+    let banded = Geometry { channels: 1, filters: 37, size: (123, 125), ..base };
+    for pass in [Pass::Forward, Pass::WeightGradient, Pass::InputGradient] {
+        all.push(of(pass, Way::Columns, Geometry { padding: (1, 0), ..banded }));
+    }
+    // So large a stride that many phases are met by no weight, some of them far from the first.
+    for (kernel, stride, size) in [((65, 3), (70, 1), (210, 20)), ((3, 65), (1, 70), (20, 210))] {
+        let g = Geometry { images: 16, channels: 8, filters: 16, kernel, stride, size, ..base };
+        all.push(of(Pass::Forward, Way::Tiles, g));
+        all.push(of(Pass::InputGradient, Way::Tiles, g));
+    }
     all.push(Geometry { size: (1, 1), kernel: (1, 1), channels: 1, filters: 1, images: 1, ..base });
     all
 }

@@ -1,7 +1,7 @@
 //! Where the ways to convolve begin and end: along an axis of shapes, each way from the size on from which it is taken. A
 //! change of a cost or a limit in `route.rs` shows here.
 
-use twinglyph_kernels::route::{Form, Pass, Place, Way, way};
+use twinglyph_kernels::route::{Form, Pass, Place, Way, along_patches, way};
 use twinglyph_kernels::{Geometry, Tail};
 
 const TWO: Way = Way::Deep(Form::Two);
@@ -53,20 +53,69 @@ fn plain_convolutions_go_by_these_ways() {
     let images = |images: usize| same(images, 32, 32, 2);
     assert_eq!(plain(40, Forward, images), [(1, Tiles), (4, TWO)]);
     let filters = |filters: usize| Geometry { padding: (0, 0), ..same(8, 4, filters, 9) };
-    assert_eq!(plain(120, WeightGradient, filters), [(1, Tiles), (98, Columns)]);
-    assert_eq!(plain(120, InputGradient, filters), [(1, Columns), (2, Tiles), (22, Columns)]);
+    assert_eq!(plain(120, WeightGradient, filters), [(1, Tiles), (33, Columns)]);
+    assert_eq!(plain(120, InputGradient, filters), [(1, Tiles), (10, Columns)]);
     let strided = |filters: usize| Geometry { stride: (2, 2), kernel: (4, 3), ..same(8, 4, filters, 12) };
-    assert_eq!(plain(200, InputGradient, strided), [(1, Columns), (2, Tiles), (21, Columns)]);
+    assert_eq!(plain(200, InputGradient, strided), [(1, Tiles), (9, Columns)]);
     let tiny = |images: usize| Geometry { kernel: (3, 2), ..same(images, 2, 3, 7) };
-    assert_eq!(plain(40, InputGradient, tiny), [(1, Columns), (9, Tiles)]);
+    assert_eq!(plain(40, InputGradient, tiny), [(1, Columns), (3, Tiles)]);
     let apart = |by: usize| Geometry { dilation: (by, 1), size: (30, 30), ..same(4, 40, 40, 30) };
     assert_eq!(plain(3, Forward, apart), [(1, FOUR), (2, Tiles)]);
     assert_eq!(plain(3, InputGradient, apart), [(1, FOUR), (2, Columns)]);
     let one = |side: usize| Geometry { kernel: (1, 1), padding: (0, 0), ..same(8, 16, 128, side) };
-    assert_eq!(plain(20, WeightGradient, one), [(1, Tiles)]);
+    assert_eq!(plain(20, WeightGradient, one), [(1, Columns), (14, Tiles)]);
+    let short_rows = |side: usize| Geometry { stride: (2, 2), ..same(8, 8, 60, side) };
+    assert_eq!(plain(40, Forward, short_rows), [(1, Tiles)]);
+    let odd = |filters: usize| Geometry {
+        kernel: (2, 2),
+        stride: (2, 2),
+        padding: (0, 0),
+        ..same(8, 16, filters, 21)
+    };
+    assert_eq!(plain(40, Forward, odd), [(1, Tiles), (8, Columns)]);
+    let even = |filters: usize| Geometry { size: (20, 20), ..odd(filters) };
+    assert_eq!(plain(40, Forward, even), [(1, Tiles)]);
+    assert_eq!(plain(40, InputGradient, even), [(1, Columns)]);
+    let pixel = |stride: usize| Geometry { stride: (1, stride), ..one(30) };
+    assert_eq!(plain(3, Forward, pixel), [(1, Tiles), (2, Columns)]);
+    assert_eq!(plain(3, WeightGradient, pixel), [(1, Tiles), (2, Columns)]);
+    let to_a_row = |w: usize| Geometry { size: (3, w), kernel: (3, 3), padding: (0, 0), ..same(8, 3, 6, 3) };
+    assert_eq!(plain(20, WeightGradient, to_a_row), [(3, Columns), (5, Tiles)]);
+    let low = |channels: usize| Geometry { kernel: (5, 5), padding: (0, 0), ..same(2, channels, 6, 24) };
+    assert_eq!(plain(20, InputGradient, low), [(1, Tiles)]);
+    let fewer = |images: usize| Geometry { images, size: (16, 16), ..low(9) };
+    assert_eq!(plain(20, InputGradient, fewer), [(1, Tiles)]);
     // Each group for itself, and never deep.
     let grouped = |c: usize| Geometry { groups: 4, ..same(16, 4 * c, 4 * c, 26) };
     assert_eq!(plain(80, Forward, grouped), [(1, Tiles), (9, Squares), (43, Tiles)]);
+}
+
+/// The sizes from which on vectors of dw or dx by columns run along patches, or again do not.
+fn patches(most: usize, pass: Pass, shape: impl Fn(usize) -> Geometry) -> Vec<(usize, bool)> {
+    let mut all: Vec<(usize, bool)> = Vec::new();
+    for size in 1..=most {
+        let along = along_patches(pass, &shape(size));
+        if all.last().is_none_or(|(_, last)| *last != along) {
+            all.push((size, along));
+        }
+    }
+    all
+}
+
+#[test]
+fn columns_go_along_patches_or_positions() {
+    use Pass::{Forward, InputGradient, WeightGradient};
+    let row = |filters: usize, channels: usize| {
+        move |w: usize| Geometry { images: 3, channels, filters, size: (1, w), ..Geometry::default() }
+    };
+    assert_eq!(patches(100, Forward, row(40, 16)), [(1, false)]);
+    assert_eq!(patches(100, WeightGradient, row(7, 16)), [(1, true), (17, false)]);
+    assert_eq!(patches(100, WeightGradient, row(40, 7)), [(1, true), (17, false)]);
+    assert_eq!(patches(100, WeightGradient, row(40, 8)), [(1, true), (61, false)]);
+    assert_eq!(patches(100, InputGradient, row(40, 16)), [(1, true), (14, false)]);
+    assert_eq!(patches(100, InputGradient, row(40, 15)), [(1, false)]);
+    let images = |images: usize| Geometry { images, ..row(40, 16)(9) };
+    assert_eq!(patches(100, InputGradient, images), [(1, true), (5, false)]);
 }
 
 #[test]

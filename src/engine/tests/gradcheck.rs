@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 use twinglyph_engine::gradcheck::{self, Check, Outcome, Report, Row, relative_error};
-use twinglyph_engine::ops::{self, MaxPool2d, Mean, Mul, Relu, Sqrt, Square, Sub, Sum};
+use twinglyph_engine::ops::{self, Add, Log, MaxPool2d, Mean, Mul, Relu, Sqrt, Square, Sub, Sum};
 use twinglyph_engine::tape::{Node, Op, Saved};
-use twinglyph_engine::{Result, Shape, Tensor};
+use twinglyph_engine::{Result, Shape, Tape, Tensor, Var};
 
 fn wave(shape: &[usize]) -> Tensor<f64> {
     Tensor::from_fn(shape, |i| (12.9898 * (i + 1) as f64).sin())
@@ -145,6 +145,18 @@ fn only_the_inputs_asked_for_are_differentiated() {
 fn what_the_function_refuses_is_the_checks_error() {
     let error = gradcheck::check(|tape, x| tape.apply(Sub, x), &[wave(&[3]), wave(&[4])]).unwrap_err();
     assert!(error.to_string().contains("sub: inputs of shapes (3) and (4)"), "{error}");
+}
+
+/// log(x - 0.9) at 1: the check looks at smaller values too, where it is none.
+#[test]
+fn a_function_that_has_no_value_elsewhere_is_checked_where_it_has_one() {
+    let shifted = |tape: &mut Tape<f64>, x: &[Var]| {
+        let less = tape.constant(Tensor::from_fn([2, 1], |_| -0.9));
+        let moved = tape.apply(Add, &[x[0], less])?;
+        tape.apply(Log, &[moved])
+    };
+    let report = gradcheck::check(shifted, &[Tensor::from_fn([2, 1], |_| 1.0)]).unwrap();
+    assert!(report.passed, "{report}");
 }
 
 #[test]

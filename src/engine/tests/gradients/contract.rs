@@ -111,6 +111,22 @@ fn an_op_that_keeps_to_itself_what_belongs_to_a_call_is_refused() {
     refused(first, &[input(4)], "at other values");
 }
 
+/// As a buffer that grows to the largest batch and is never cut back: right until a smaller batch follows a larger one.
+#[test]
+fn an_op_that_goes_by_the_largest_batch_it_has_seen_is_refused() {
+    let growing = Rogue {
+        state: AtomicUsize::new(0),
+        keep: |_, _, _| (),
+        vjp: |largest, node, dy, grads| {
+            let batch = node.inputs[0].dims()[0];
+            let largest = largest.fetch_max(batch, Ordering::Relaxed).max(batch);
+            let dy: Vec<f64> = dy.iter().map(|dy| dy * (batch as f64 / largest as f64)).collect();
+            add_square_gradient(node.inputs[0].values(), &dy, &mut grads[0]);
+        },
+    };
+    refused(growing, &[input(4)], "after steps at other values");
+}
+
 #[test]
 fn an_op_whose_gradient_depends_on_how_often_it_was_called_is_refused() {
     let counted = Rogue {

@@ -99,6 +99,16 @@ fn parameters_are_found_by_their_names_and_layers_of_ones_own_are_layers() {
 }
 
 #[test]
+fn the_convolutions_of_an_architecture_are_those_of_so_many_images() {
+    let architecture = Architecture::encoder([1, 6, 5], encoder());
+    let found = architecture.convolutions(64).unwrap();
+    let [convolution] = &found[..] else { panic!("one convolution, not {}", found.len()) };
+    assert_eq!((convolution.layer, convolution.name), (0, "conv2d"));
+    let g = convolution.geometry;
+    assert_eq!((g.images, g.channels, g.size, g.filters, g.kernel), (64, 1, (6, 5), 3, (3, 3)));
+}
+
+#[test]
 fn embedding_is_encoding_in_eval_mode_however_many_at_a_time() {
     let mut model = model();
     let all = images(150);
@@ -136,41 +146,51 @@ fn what_moves_the_running_statistics_moves_the_embeddings() {
         )
         .unwrap()
     };
-    let look = |mut model: Model<f64>, step: &dyn Fn(&mut Model<f64>)| {
-        let before = embed(&model, &images(3));
-        assert_eq!(embed(&model, &images(3)), before);
-        step(&mut model);
-        assert_ne!(embed(&model, &images(3)), before);
-        // A copy is the same model from then on.
-        assert_eq!(embed(&model.clone(), &images(3)), embed(&model, &images(3)));
-        let values = model.values();
-        model.set_values(values.iter().map(|value| Tensor::from_fn(value.dims(), |_| 0.5)).collect());
-        assert_ne!(embed(&model, &images(3)), before);
-        let moved = embed(&model, &images(3));
-        model.set_values(values);
-        assert_ne!(embed(&model, &images(3)), moved);
+    type Step<'a> = &'a dyn Fn(&mut Model<f64>, &[Var]);
+    // `step` takes what `batch` put on the tape, with nothing in between, or with something that only asked for the tape.
+    let look = |model: Model<f64>, batch: &[Tensor<f64>], step: Step<'_>| {
+        for asked in 0..2 {
+            let mut model = model.clone();
+            let vars: Vec<Var> = batch.iter().map(|x| model.tape_mut().constant(x.clone())).collect();
+            let before = embed(&model, &images(3));
+            assert_eq!(embed(&model, &images(3)), before);
+            for _ in 0..asked {
+                model.tape_mut();
+            }
+            step(&mut model, &vars);
+            assert_ne!(embed(&model, &images(3)), before);
+            // A copy is the same model from then on.
+            assert_eq!(embed(&model.clone(), &images(3)), embed(&model, &images(3)));
+            let values = model.values();
+            for _ in 0..asked {
+                model.tape_mut();
+            }
+            model.set_values(values.iter().map(|value| Tensor::from_fn(value.dims(), |_| 0.5)).collect());
+            assert_ne!(embed(&model, &images(3)), before);
+            let moved = embed(&model, &images(3));
+            for _ in 0..asked {
+                model.tape_mut();
+            }
+            model.set_values(values);
+            assert_ne!(embed(&model, &images(3)), moved);
+        }
     };
-    look(model(), &|model| {
-        let x = model.tape_mut().constant(images(4));
-        model.encode(x, TRAIN).unwrap();
+    look(model(), &[images(4)], &|model, x| {
+        model.encode(x[0], TRAIN).unwrap();
     });
-    look(with(Loss::custom(Attraction)), &|model| {
-        let pair =
-            [0, 1].map(|i| model.tape_mut().constant(Tensor::from_fn([2, 1, 6, 5], |k| (k + i) as f64)));
-        let same = model.tape_mut().constant(Tensor::from_fn([2, 1], |_| 1.0));
-        let found = model.pair_loss(pair, same, TRAIN).unwrap();
-        let distances = model.tape().value(found.distance).values().to_vec();
+    let tower = |i: usize| Tensor::from_fn([2, 1, 6, 5], |k| (k * (i + 1)) as f64);
+    let same = Tensor::from_fn([2, 1], |_| 1.0);
+    look(with(Loss::custom(Attraction)), &[tower(0), tower(1), same], &|model, x| {
+        let found = model.pair_loss([x[0], x[1]], x[2], TRAIN).unwrap();
+        let distances = model.tape().value(found.distance).values();
         let mean = distances.iter().map(|d| d * d).sum::<f64>() / 2.0;
         assert!((model.tape().value(found.loss).values()[0] - mean).abs() < 1e-12);
     });
-    look(with(Loss::Triplet), &|model| {
-        let three =
-            [0, 1, 2].map(|i| model.tape_mut().constant(Tensor::from_fn([2, 1, 6, 5], |k| (k * i) as f64)));
-        model.triplet_loss(three, TRAIN).unwrap();
+    look(with(Loss::Triplet), &[tower(0), tower(1), tower(2)], &|model, x| {
+        model.triplet_loss([x[0], x[1], x[2]], TRAIN).unwrap();
     });
-    look(with(Loss::SupervisedContrastive), &|model| {
-        let x = model.tape_mut().constant(images(4));
-        model.labels_loss(x, [&[0, 0, 1, 1], &[0, 1, 2, 3]], TRAIN).unwrap();
+    look(with(Loss::SupervisedContrastive), &[images(4)], &|model, x| {
+        model.labels_loss(x[0], [&[0, 0, 1, 1], &[0, 1, 2, 3]], TRAIN).unwrap();
     });
     assert_eq!(objective(Loss::custom(Attraction)).form(), Form::Pairs);
     let loss = Loss::custom(Attraction);
@@ -215,6 +235,12 @@ fn broken_weights_give_no_answer_and_faults_are_named() {
     );
     assert_eq!(model.fault(loss).unwrap().as_deref(), None, "what is on the tape is sound");
     assert_eq!(model.broken_parameter().unwrap().name, "encoder.3.weight");
+    // The next step is not sound.
+    model.forget();
+    let x = model.tape_mut().constant(images(4));
+    let y = model.encode(x, TRAIN).unwrap();
+    let loss = model.tape_mut().apply(Mean, &[y]).unwrap();
+    assert_eq!(model.fault(loss).unwrap().as_deref(), Some("in the parameter encoder.3.weight"));
 }
 
 #[test]
