@@ -173,6 +173,8 @@ pub(super) fn cases() -> Vec<Case> {
         (padded, [4, 9, 32, 12], [11, 3, 3], false),
         (padded, [4, 32, 2, 2], [32, 3, 3], true),
         (padded, [1, 32, 4, 4], [32, 3, 3], true),
+        // Patches so short, to so many filters, that columns are written for all three.
+        (plain, [2, 1, 5, 6], [16, 2, 2], true),
     ]
 }
 
