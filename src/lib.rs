@@ -108,8 +108,11 @@
 //! # for (k, file) in ["a/one/1.png", "a/one/2.png", "b/one/1.png"].iter().enumerate() {
 //! #     let file = glyphs.join(file);
 //! #     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-//! #     let ink = |x: u32, y: u32| image::Luma([if x / 8 == y / 8 + k as u32 { 0 } else { 255_u8 }]);
-//! #     image::GrayImage::from_fn(60, 60, ink).save(file).unwrap();
+//! #     let ink = |at: usize| if at % 60 / 8 == at / 60 / 8 + k { 0 } else { 255_u8 };
+//! #     let mut png = png::Encoder::new(std::fs::File::create(file).unwrap(), 60, 60);
+//! #     png.set_color(png::ColorType::Grayscale);
+//! #     let mut png = png.write_header().unwrap();
+//! #     png.write_image_data(&(0..3600).map(ink).collect::<Vec<u8>>()).unwrap();
 //! # }
 //! # let text = "size = 15\nbatch = 4\nsteps = 4\nepochs = 1\nvalidation_pairs = 40\n\
 //! #     encoder = [{ layer = \"flatten\" }, { layer = \"dense\", units = 4 }]";

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{fail, glyphs, python, succeed, train, write_omniglot};
+use common::{Grey, fail, glyphs, python, succeed, train, write_omniglot};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -212,11 +212,11 @@ fn nearest_lists_and_draws_the_glyphs_most_like_one() {
     assert!(distances.is_sorted(), "{distances:?}");
     assert_eq!(found[0]["path"], path.as_str());
     // The sheet: eight glyphs, five a row, a dark frame around the first.
-    let sheet = image::open(temp.path().join("sheet.png")).unwrap().to_luma8();
-    assert_eq!(sheet.dimensions(), (5 * 117, 2 * 117));
-    assert_eq!((sheet.get_pixel(0, 0)[0], sheet.get_pixel(118, 0)[0]), (64, 200));
-    let first: Vec<u8> = (0..105).map(|x| sheet.get_pixel(6 + x, 60)[0]).collect();
-    let second: Vec<u8> = (0..105).map(|x| sheet.get_pixel(123 + x, 60)[0]).collect();
+    let sheet = Grey::open(temp.path().join("sheet.png"));
+    assert_eq!(sheet.size, (5 * 117, 2 * 117));
+    assert_eq!((sheet.at(0, 0), sheet.at(118, 0)), (64, 200));
+    let first: Vec<u8> = (0..105).map(|x| sheet.at(6 + x, 60)).collect();
+    let second: Vec<u8> = (0..105).map(|x| sheet.at(123 + x, 60)).collect();
     assert_eq!(first, second, "the glyph and its nearest are one");
     let said = fail(temp.path(), &["nearest", "run", &glyph, "--picture", "sheet.svg"], 2);
     assert!(said.contains("--picture sheet.svg: expected a name that ends in .png"), "{said}");

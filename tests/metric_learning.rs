@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{fail, glyphs, succeed, train, twinglyph, write_omniglot, write_png};
+use common::{Grey, fail, glyphs, succeed, train, twinglyph, write_omniglot, write_png};
 use serde_json::Value;
 use std::fs;
 
@@ -184,8 +184,7 @@ fn any_tree_of_images_is_data_and_what_was_understood_is_said() {
         let path = folder.join(format!("scan {i}.png"));
         write_png(&set, glyph, &path);
         if i % 2 == 0 {
-            let image = image::open(&path).unwrap();
-            image.resize(64, 64, image::imageops::FilterType::Triangle).save(&path).unwrap();
+            Grey::open(&path).resized((64, 64)).save(&path);
         }
     }
     let output = twinglyph(temp.path(), &train(&["--data", "mine", "--out", "run"]));
@@ -201,8 +200,7 @@ fn any_tree_of_images_is_data_and_what_was_understood_is_said() {
     write_omniglot(&glyphs(6, 5), &temp.path().join("small"));
     let small = twinglyph::data::omniglot::load(&[temp.path().join("small")], &()).unwrap();
     let shrink = |path: &std::path::Path| {
-        let image = image::open(path).unwrap();
-        image.resize(28, 28, image::imageops::FilterType::Triangle).save(path).unwrap();
+        Grey::open(path).resized((28, 28)).save(path);
     };
     let paths: Vec<_> =
         (0..small.glyphs().len()).map(|i| temp.path().join("small").join(small.path(i))).collect();

@@ -1,20 +1,17 @@
 //! PNG files to grey images, within bounds of memory; errors are the rest of a sentence that begins with the file.
 
 use super::Pixels;
-use ::image::codecs::png::PngDecoder;
-use ::image::{ColorType, ImageDecoder, ImageError, Limits, error::LimitErrorKind};
+use ::png::{BitDepth, Decoder, DecodingError, Limits, Reader, Transformations};
 use std::io::Cursor;
 
 const CUT_SHORT: &str = "is cut short, expected a whole PNG image";
 
 /// A decoder that has read no further than the header.
 pub(super) struct Png<'a> {
-    decoder: PngDecoder<Cursor<&'a [u8]>>,
+    reader: Reader<Cursor<&'a [u8]>>,
     bytes: &'a [u8],
     /// (height, width) in pixels.
     pub size: (usize, usize),
-    /// One bit a pixel, grey or of a palette.
-    one_bit: bool,
 }
 
 /// A grey image: one byte a pixel, 0 = black, 255 = white.
@@ -36,41 +33,40 @@ impl<'a> Png<'a> {
             return Err("is not a PNG image, expected one".into());
         }
         check_palette(bytes)?;
-        let mut limits = Limits::no_limits();
-        limits.max_alloc = Some(memory);
-        let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(sentence)?;
-        let (width, height) = decoder.dimensions();
-        // The decoder has checked the header; `image` itself tells the depth after expansion only.
-        let one_bit = bytes.get(24) == Some(&1);
-        Ok(Png { decoder, bytes, size: (height as usize, width as usize), one_bit })
+        let limits = Limits { bytes: usize::try_from(memory).unwrap_or(usize::MAX) };
+        let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
+        // Palettes to colours, bits to bytes.
+        decoder.set_transformations(Transformations::EXPAND);
+        let reader = decoder.read_info().map_err(sentence)?;
+        let info = reader.info();
+        let size = (info.height as usize, info.width as usize);
+        Ok(Png { reader, bytes, size })
     }
 
     /// Decodes the pixels: as many bytes as `size` says, which the caller has found acceptable, times up to 8.
-    pub fn decode(self) -> Result<Grey> {
-        let color = self.decoder.color_type();
-        let pixels = self.size.0.checked_mul(self.size.1);
-        let length = pixels.and_then(|p| p.checked_mul(usize::from(color.bytes_per_pixel())));
-        let Some(length) = length.filter(|&l| isize::try_from(l).is_ok()) else {
+    pub fn decode(mut self) -> Result<Grey> {
+        let Some(length) = self.reader.output_buffer_size() else {
             return Err("is too large to decode, expected a smaller image".into());
         };
         let mut raw = vec![0; length];
-        self.decoder.read_image(&mut raw).map_err(sentence)?;
+        self.reader.next_frame(&mut raw).map_err(sentence)?;
         if !has_end(self.bytes) {
             return Err(CUT_SHORT.into());
         }
-        let samples =
-            if matches!(color, ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16) {
-                raw.chunks_exact(2).map(|c| eight_bits(u16::from_ne_bytes([c[0], c[1]]))).collect()
-            } else {
-                raw
-            };
-        let one_bit = self.one_bit;
-        Ok(match color.channel_count() {
+        let (color, depth) = self.reader.output_color_type();
+        let samples = match depth {
+            BitDepth::Sixteen => {
+                raw.chunks_exact(2).map(|c| eight_bits(u16::from_be_bytes([c[0], c[1]]))).collect()
+            }
+            _ => raw,
+        };
+        // Grey, or of a palette.
+        let one_bit = self.reader.info().bit_depth == BitDepth::One;
+        Ok(match color.samples() {
             1 => Grey { on_white: samples, on_black: None, one_bit },
             3 => Grey { on_white: samples.chunks_exact(3).map(luma).collect(), on_black: None, one_bit },
             channels => {
-                let lay =
-                    |paper| samples.chunks_exact(usize::from(channels)).map(|s| laid_on(s, paper)).collect();
+                let lay = |paper| samples.chunks_exact(channels).map(|s| laid_on(s, paper)).collect();
                 Grey { on_white: lay(255), on_black: Some(lay(0)), one_bit }
             }
         })
@@ -160,16 +156,13 @@ fn has_end(bytes: &[u8]) -> bool {
 }
 
 /// What the decoder says, as the rest of a sentence about the file.
-fn sentence(error: ImageError) -> String {
+fn sentence(error: DecodingError) -> String {
     match error {
-        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => CUT_SHORT.into(),
-        ImageError::Limits(e) if matches!(e.kind(), LimitErrorKind::InsufficientMemory) => {
-            "needs too much memory to decode, expected a smaller image".into()
+        DecodingError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => CUT_SHORT.into(),
+        DecodingError::LimitsExceeded => "needs too much memory to decode, expected a smaller image".into(),
+        DecodingError::Format(why) => {
+            format!("is damaged, expected a whole PNG image ({})", plain(&why.to_string()))
         }
-        ImageError::Decoding(e) => match std::error::Error::source(&e) {
-            Some(why) => format!("is damaged, expected a whole PNG image ({})", plain(&why.to_string())),
-            None => "is damaged, expected a whole PNG image".into(),
-        },
         other => format!("cannot be decoded, expected a plain PNG image ({})", plain(&other.to_string())),
     }
 }

@@ -8,7 +8,7 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 
 pub const QUIET: () = ();
 
-/// A PNG written by hand (the encoder of `image` writes no single bits): `rows` are its scan lines, packed as
+/// A PNG written by hand, with chunks and damage that no encoder writes: `rows` are its scan lines, packed as
 /// `depth` (bits a sample) and `color` (PNG's number) ask; `chunks` stand before the pixels.
 pub fn png(
     size: (usize, usize),

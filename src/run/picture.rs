@@ -3,8 +3,7 @@
 use crate::data::Pixels;
 use crate::files::write_atomic;
 use crate::{Error, Result};
-use image::codecs::png::PngEncoder;
-use image::{ExtendedColorType, ImageEncoder};
+use png::{BitDepth, ColorType, Encoder};
 use std::path::Path;
 
 /// A grey picture, row by row.
@@ -49,9 +48,14 @@ impl Picture {
             u32::try_from(length).map_err(|_| refuse(format!("{length} pixels are too many for a PNG")))
         };
         let mut bytes = Vec::new();
-        PngEncoder::new(&mut bytes)
-            .write_image(&self.pixels, side(self.width)?, side(self.height)?, ExtendedColorType::L8)
-            .map_err(|error| refuse(error.to_string()))?;
+        let mut encoder = Encoder::new(&mut bytes, side(self.width)?, side(self.height)?);
+        encoder.set_color(ColorType::Grayscale);
+        encoder.set_depth(BitDepth::Eight);
+        let written = encoder.write_header().and_then(|mut png| {
+            png.write_image_data(&self.pixels)?;
+            png.finish()
+        });
+        written.map_err(|error| refuse(error.to_string()))?;
         Ok(bytes)
     }
 

@@ -104,11 +104,53 @@ pub fn write_omniglot(set: &Dataset, folder: &Path) {
 /// Writes one glyph, black on white.
 pub fn write_png(set: &Dataset, glyph: &twinglyph::data::Glyph, path: &Path) {
     let (h, w) = set.size();
-    let image = image::GrayImage::from_fn(w as u32, h as u32, |x, y| {
-        let ink = glyph.pixels.ink(y as usize * w + x as usize);
-        image::Luma([if ink > 0.5 { 0 } else { 255 }])
-    });
-    image.save(path).unwrap();
+    Grey::from_fn((w, h), |x, y| if glyph.pixels.ink(y * w + x) > 0.5 { 0 } else { 255 }).save(path);
+}
+
+/// A grey picture of (width, height), row by row, 0 = black.
+#[derive(Clone, PartialEq)]
+pub struct Grey {
+    pub size: (usize, usize),
+    pub pixels: Vec<u8>,
+}
+
+impl Grey {
+    pub fn from_fn(size: (usize, usize), grey: impl Fn(usize, usize) -> u8) -> Grey {
+        Grey { size, pixels: (0..size.0 * size.1).map(|i| grey(i % size.0, i / size.0)).collect() }
+    }
+
+    /// Of a PNG file with eight grey bits a pixel.
+    pub fn open(path: impl AsRef<Path>) -> Grey {
+        let file = std::io::BufReader::new(fs::File::open(path).unwrap());
+        let mut reader = png::Decoder::new(file).read_info().unwrap();
+        assert_eq!(reader.output_color_type(), (png::ColorType::Grayscale, png::BitDepth::Eight));
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
+        Grey { size: (info.width as usize, info.height as usize), pixels }
+    }
+
+    pub fn at(&self, x: usize, y: usize) -> u8 {
+        self.pixels[y * self.size.0 + x]
+    }
+
+    /// At another size, each pixel the nearest.
+    pub fn resized(&self, (w, h): (usize, usize)) -> Grey {
+        Grey::from_fn((w, h), |x, y| self.at(x * self.size.0 / w, y * self.size.1 / h))
+    }
+
+    pub fn save(&self, path: impl AsRef<Path>) {
+        write_samples(path, self.size, png::ColorType::Grayscale, &self.pixels);
+    }
+}
+
+/// Writes a PNG of eight bits a sample.
+pub fn write_samples(path: impl AsRef<Path>, size: (usize, usize), color: png::ColorType, samples: &[u8]) {
+    let mut encoder = png::Encoder::new(fs::File::create(path).unwrap(), size.0 as u32, size.1 as u32);
+    encoder.set_color(color);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut png = encoder.write_header().unwrap();
+    png.write_image_data(samples).unwrap();
+    png.finish().unwrap();
 }
 
 /// Where Omniglot is, if it is there; else says that the test is skipped.

@@ -1,6 +1,6 @@
 //! The program itself, given what no sound program would: no wrong answer, nothing of the user's lost, one sentence.
 
-use crate::common::{fail, glyphs, skip, succeed, train, twinglyph, write_omniglot, write_png};
+use crate::common::{Grey, fail, glyphs, skip, succeed, train, twinglyph, write_omniglot, write_png};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -99,9 +99,7 @@ fn names_do_not_reach_the_terminal_as_commands_to_it() {
     assert!(!said.contains('\u{1b}'), "{said:?}");
     // A remark on a picture of another size.
     fs::create_dir(at.join("glyphs")).unwrap();
-    image::GrayImage::from_fn(30, 30, |x, _| image::Luma([if x == 15 { 0 } else { 255 }]))
-        .save_with_format(at.join("glyphs").join(name), image::ImageFormat::Png)
-        .unwrap();
+    Grey::from_fn((30, 30), |x, _| if x == 15 { 0 } else { 255 }).save(at.join("glyphs").join(name));
     let output = twinglyph(at, &["compare", "run", "glyphs", "b.png"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(

@@ -7,7 +7,8 @@
 //! dx     col2im(w^T dy)       `multiply`     col2im((dy^T w)^T)      `multiply`
 //! ```
 //!
-//! The patches of several images stand one below the other.
+//! Part by part, so that the columns stay in the caches: several images side by side, their patches one below the other, or
+//! some rows of the output of a large one.
 
 use super::Geometry;
 use super::parts::LEAST;

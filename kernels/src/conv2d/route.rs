@@ -58,7 +58,7 @@ pub enum Way {
     Few,
     /// From winner to winner of the pooling.
     Winners,
-    /// By columns that are written, those of several images side by side.
+    /// By columns that are written, of several images or of some rows of one, and the product of two matrices.
     Columns,
     /// Register tiles over the image itself, whose rows are those of the columns.
     Tiles,
@@ -102,11 +102,16 @@ const FEW_CHANNELS: usize = 4;
 /// Columns, y: what a position costs for each number of its patch.
 const WRITTEN: usize = 5;
 /// Columns, dw along patches: positions up to which to add up the lanes of each sum costs more than that patches are columns
-/// transposed; up to which it does by however few filters; and for each two filters, where vectors of a patch are full enough.
+/// transposed; up to which it does by however few filters; and for each two filters, where vectors of a patch are full enough,
+/// or four times as many where there are many long ones, which `dots` reads again and again.
 const FEW_POSITIONS: usize = 16;
 const FEWEST_POSITIONS: usize = 2;
 const POSITIONS_OF_TWO_FILTERS: usize = 3;
 const SHORT_PATCH: usize = 8;
+const LONG_PATCH: usize = 128;
+const MANY_FILTERS: usize = 64;
+/// Columns, y: products that are done before the tables of the other ways are made.
+const TINY_FORWARD: u64 = 1 << 11;
 /// Columns, dx: products that are done before the gather's weights are in their order.
 const TINY: u64 = 1 << 12;
 /// Columns, dx: what it costs to add a row of the output in a row of columns to its pixels.
@@ -115,7 +120,7 @@ const RUN: usize = 20;
 /// and what it costs, once for all images, that its weights are in another order.
 const LOW_CHANNELS: usize = 8;
 const LOW_ROW: usize = 160;
-const ORDER: usize = 320;
+const ORDER: usize = 400;
 /// Columns, dx along patches: positions of all images up to which vectors of them are emptier than those of a patch.
 const ALL_POSITIONS: usize = 40;
 
@@ -193,7 +198,11 @@ pub fn way(pass: Pass, g: &Geometry, place: Place) -> Way {
         },
         Way::Few => g.is_three_by_three() && g.channels <= FEW,
         Way::Columns => match pass {
-            Pass::Forward => is_strided_pixel(g) || !g.is_pixel() && written_sooner(g) || fuller(g),
+            Pass::Forward => {
+                let some = g.filters >= SOME_FILTERS || g.positions() <= FEWEST_POSITIONS;
+                let tiny = some && products(g) < TINY_FORWARD;
+                tiny || is_strided_pixel(g) || !g.is_pixel() && written_sooner(g) || fuller(g)
+            }
             Pass::WeightGradient => {
                 let few = g.positions() <= FEWEST_POSITIONS || many_filters(g);
                 is_strided_pixel(g) || few || short_patches(g, 2 * FILTERS_A_WEIGHT) && !g.is_pixel()
@@ -290,7 +299,8 @@ fn dear_gather(g: &Geometry) -> bool {
 /// Whether there are so many filters for the positions that dw is faster as a product over patches.
 fn many_filters(g: &Geometry) -> bool {
     let full = g.filters >= SOME_FILTERS && g.depth() >= SHORT_PATCH;
-    full && 2 * g.positions() <= POSITIONS_OF_TWO_FILTERS * g.filters
+    let long = if g.filters >= MANY_FILTERS && g.depth() >= LONG_PATCH { 4 } else { 1 };
+    full && 2 * g.positions() <= long * POSITIONS_OF_TWO_FILTERS * g.filters
 }
 
 /// Whether vectors of dw or dx by columns run along patches, not along positions.

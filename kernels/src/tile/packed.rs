@@ -77,6 +77,7 @@ impl<E: Element> Packed<E> {
         block_height(self.level)
     }
 
+    /// The blocks of rows of C that a tile does at once.
     pub fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<E> {
         blocks(self.height(), self.rows)
     }

@@ -54,7 +54,7 @@ fn plain_convolutions_go_by_these_ways() {
     assert_eq!(plain(40, Forward, images), [(1, Tiles), (4, TWO)]);
     let filters = |filters: usize| Geometry { padding: (0, 0), ..same(8, 4, filters, 9) };
     assert_eq!(plain(120, WeightGradient, filters), [(1, Tiles), (33, Columns)]);
-    assert_eq!(plain(120, InputGradient, filters), [(1, Tiles), (10, Columns)]);
+    assert_eq!(plain(120, InputGradient, filters), [(1, Tiles), (9, Columns)]);
     let strided = |filters: usize| Geometry { stride: (2, 2), kernel: (4, 3), ..same(8, 4, filters, 12) };
     assert_eq!(plain(200, InputGradient, strided), [(1, Tiles), (9, Columns)]);
     let tiny = |images: usize| Geometry { kernel: (3, 2), ..same(images, 2, 3, 7) };
@@ -83,8 +83,12 @@ fn plain_convolutions_go_by_these_ways() {
     assert_eq!(plain(20, WeightGradient, to_a_row), [(3, Columns), (5, Tiles)]);
     let low = |channels: usize| Geometry { kernel: (5, 5), padding: (0, 0), ..same(2, channels, 6, 24) };
     assert_eq!(plain(20, InputGradient, low), [(1, Tiles)]);
-    let fewer = |images: usize| Geometry { images, size: (16, 16), ..low(9) };
-    assert_eq!(plain(20, InputGradient, fewer), [(1, Tiles)]);
+    let each = |images: usize| Geometry { images, size: (16, 16), ..low(9) };
+    assert_eq!(plain(20, InputGradient, each), [(1, Tiles)]);
+    let small = |side: usize| Geometry { kernel: (2, 2), padding: (0, 0), ..same(1, 3, 8, side) };
+    assert_eq!(plain(20, Forward, small), [(2, Columns), (6, Tiles)]);
+    let fewer = |filters: usize| Geometry { filters, size: (4, 3), ..small(4) };
+    assert_eq!(plain(20, Forward, fewer), [(1, Tiles), (8, Columns)]);
     // Each group for itself, and never deep.
     let grouped = |c: usize| Geometry { groups: 4, ..same(16, 4 * c, 4 * c, 26) };
     assert_eq!(plain(80, Forward, grouped), [(1, Tiles), (9, Squares), (43, Tiles)]);
@@ -114,6 +118,9 @@ fn columns_go_along_patches_or_positions() {
     assert_eq!(patches(100, WeightGradient, row(40, 8)), [(1, true), (61, false)]);
     assert_eq!(patches(100, InputGradient, row(40, 16)), [(1, true), (14, false)]);
     assert_eq!(patches(100, InputGradient, row(40, 15)), [(1, false)]);
+    assert_eq!(patches(500, WeightGradient, row(64, 128)), [(1, true), (385, false)]);
+    assert_eq!(patches(500, WeightGradient, row(63, 128)), [(1, true), (95, false)]);
+    assert_eq!(patches(500, WeightGradient, row(64, 127)), [(1, true), (97, false)]);
     let images = |images: usize| Geometry { images, ..row(40, 16)(9) };
     assert_eq!(patches(100, InputGradient, images), [(1, true), (5, false)]);
 }
