@@ -20,7 +20,7 @@ use crate::rearrange::Strip;
 use crate::simd::dispatch;
 use crate::tile::{CopyRows, Dots, Init, Packed, Rows};
 use crate::{Element, scratch};
-use std::ops::{Deref, Range};
+use std::ops::Range;
 
 /// Positions of all images of a part at most.
 const PART_POSITIONS: usize = 512;
@@ -62,20 +62,35 @@ impl Columns {
         (columns, len)
     }
 
-    /// dy of such a part, that of its images side by side, and from one row to the next.
-    fn together<'a, E: Element>(&self, dys: &[&'a [E]], rows: &Range<usize>) -> (Together<'a, E>, usize) {
+    /// dy of such a part, that of several images side by side in `room`, and from one row to the next.
+    fn together<'a, E: Element>(
+        &self,
+        dys: &[&'a [E]],
+        rows: &Range<usize>,
+        room: &'a mut Option<scratch::Scratch<E>>,
+    ) -> (&'a [E], usize) {
         let (w_out, positions) = (self.g.output_size().1, self.g.positions());
         let (start, count) = (rows.start * w_out, rows.len() * w_out);
         if let [dy] = dys {
-            return (Together::One(&dy[start..]), positions);
+            return (&dy[start..], positions);
         }
         let len = dys.len() * count;
-        let mut together = scratch::any::<E>(self.g.filters * len);
+        let together = room.insert(scratch::any(self.g.filters * len));
         for (n, dy) in dys.iter().enumerate() {
             let (from, to) = ((&dy[start..], 0, positions), (&mut together[n * count..], 0, len));
             dispatch(CopyRows { from, to, planes: 1, rows: self.g.filters, len: count, add: false });
         }
-        (Together::Many(together), len)
+        (together, len)
+    }
+
+    /// y of an image; `packed` is w.
+    pub(super) fn image<E: Element>(&self, packed: &Packed<E>, bias: Init<'_, E>, x: &[E], y: &mut [E]) {
+        let (w_out, positions) = (self.g.output_size().1, self.g.positions());
+        for (_, rows) in self.parts(1, 1) {
+            let (columns, len) = self.columns(&[x], &rows);
+            let (offsets, y) = (offsets(self.g.depth(), len), &mut y[rows.start * w_out..]);
+            packed.multiply(Rows::new(&columns, &offsets, len), bias, y, positions);
+        }
     }
 
     /// Adds dw of some images.
@@ -85,20 +100,18 @@ impl Columns {
         let most = if along_patches { self.images } else { 1 };
         for (images, rows) in self.parts(xs.len(), most) {
             let (columns, len) = self.columns(&xs[images.clone()], &rows);
-            let (dy, row) = self.together(&dys[images], &rows);
+            let mut room = None;
+            let (dy, row) = self.together(&dys[images], &rows, &mut room);
             if along_patches {
                 let (mut patches, offsets) = (scratch::any::<E>(len * depth), offsets(len, depth));
-                transpose((&columns, len), (&mut patches, depth), (depth, len));
+                let (from, to) = ((&columns[..], len), (&mut patches[..], depth));
+                dispatch(Strip { from, to, size: (depth, len), add: false });
                 let patches = Rows::new(&patches, &offsets, depth);
-                Packed::of_rows((&dy, row), (g.filters, len)).multiply(
-                    patches,
-                    Init::Add,
-                    grad_weight,
-                    depth,
-                );
+                let packed = Packed::of_rows((dy, row), (g.filters, len));
+                packed.multiply(patches, Init::Add, grad_weight, depth);
             } else {
                 let (left, right) = (offsets(g.filters, row), offsets(depth, len));
-                let (left, right) = (Rows::new(&dy, &left, len), Rows::new(&columns, &right, len));
+                let (left, right) = (Rows::new(dy, &left, len), Rows::new(&columns, &right, len));
                 dispatch(Dots::whole(left, right, grad_weight));
             }
         }
@@ -115,21 +128,19 @@ impl Columns {
         for (images, rows) in self.parts(dys.len(), self.images) {
             let count = rows.len() * g.output_size().1;
             let len = images.len() * count;
-            let (dy, row) = self.together(&dys[images.clone()], &rows);
+            let mut room = None;
+            let (dy, row) = self.together(&dys[images.clone()], &rows, &mut room);
             let mut columns = scratch::any::<E>(depth * len);
             if let Some(packed) = packed {
                 let offsets = offsets(g.filters, row);
-                packed.multiply(Rows::new(&dy, &offsets, len), Init::Zero, &mut columns, len);
+                packed.multiply(Rows::new(dy, &offsets, len), Init::Zero, &mut columns, len);
             } else {
                 let (mut patches, offsets) = (scratch::any::<E>(len * depth), offsets(g.filters, depth));
                 let weight = Rows::new(weight, &offsets, depth);
-                Packed::of_columns((&dy, row), (len, g.filters)).multiply(
-                    weight,
-                    Init::Zero,
-                    &mut patches,
-                    depth,
-                );
-                transpose((&patches, depth), (&mut columns, len), (len, depth));
+                let packed = Packed::of_columns((dy, row), (len, g.filters));
+                packed.multiply(weight, Init::Zero, &mut patches, depth);
+                let (from, to) = ((&patches[..], depth), (&mut columns[..], len));
+                dispatch(Strip { from, to, size: (len, depth), add: false });
             }
             for (n, dx) in dxs[images].iter_mut().enumerate() {
                 col2im(g, &columns[n * count..], len, rows.clone(), dx);
@@ -141,55 +152,5 @@ impl Columns {
     pub(super) fn packed<E: Element>(&self, weight: &[E]) -> Option<Packed<E>> {
         (!along_patches(Pass::InputGradient, &self.g))
             .then(|| Packed::of_columns((weight, self.g.depth()), (self.g.depth(), self.g.filters)))
-    }
-}
-
-/// See [`Columns::together`].
-enum Together<'a, E: Element> {
-    One(&'a [E]),
-    Many(scratch::Scratch<E>),
-}
-
-impl<E: Element> Deref for Together<'_, E> {
-    type Target = [E];
-
-    fn deref(&self) -> &[E] {
-        match self {
-            Together::One(dy) => dy,
-            Together::Many(dys) => dys,
-        }
-    }
-}
-
-/// The transpose of a matrix; both with so many numbers from one row to the next.
-fn transpose<E: Element>(from: (&[E], usize), to: (&mut [E], usize), size: (usize, usize)) {
-    dispatch(Strip { from, to, size, add: false });
-}
-
-/// y, an image at a time.
-pub(super) struct ColumnsForward<'a, E: Element> {
-    columns: Columns,
-    packed: Packed<E>,
-    bias: Option<&'a [E]>,
-}
-
-impl<'a, E: Element> ColumnsForward<'a, E> {
-    pub(super) fn new(g: &Geometry, weight: &[E], bias: Option<&'a [E]>) -> ColumnsForward<'a, E> {
-        ColumnsForward {
-            columns: Columns::new(g),
-            packed: Packed::of_rows((weight, g.depth()), (g.filters, g.depth())),
-            bias,
-        }
-    }
-
-    pub(super) fn image(&self, x: &[E], y: &mut [E]) {
-        let g = &self.columns.g;
-        let (bias, w_out) = (self.bias.map_or(Init::Zero, Init::Bias), g.output_size().1);
-        for (_, rows) in self.columns.parts(1, 1) {
-            let (columns, len) = self.columns.columns(&[x], &rows);
-            let (columns, offsets) = (&columns[..], offsets(g.depth(), len));
-            let columns = Rows::new(columns, &offsets, len);
-            self.packed.multiply(columns, bias, &mut y[rows.start * w_out..], g.positions());
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! y = w columns.
 
-use super::columns::ColumnsForward;
+use super::columns::Columns;
 use super::plan::Plan;
 use super::route::{Pass, Place, Way, way};
 use super::squares::plain::Squares;
@@ -21,17 +21,20 @@ pub(crate) fn forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
     if let Way::Deep(form) = way {
         return deep::Forward::new(g, form, weight, bias).run(x, y);
     }
-    let plan = (way == Way::Tiles).then(|| Plan::new(&one));
+    let (plan, columns) = ((way == Way::Tiles).then(|| Plan::new(&one)), Columns::new(&one));
+    let plan = || plan.as_ref().expect("made for this way");
     // Each group's, made ready once for all images.
     let groups = weight.chunks_exact(one.weight_len()).enumerate().map(|(group, weight)| {
         let bias = bias.map(|bias| &bias[group * one.filters..][..one.filters]);
+        let init = bias.map_or(Init::Zero, Init::Bias);
+        let packed = || Packed::of_rows((weight, one.depth()), (one.filters, one.depth()));
         match way {
             Way::Squares => {
                 let weight = |o: usize, c: usize, tap: usize| weight[(o * one.channels + c) * 9 + tap];
                 Group::Squares(Squares::new(&one, weight), bias)
             }
-            Way::Columns => Group::Columns(ColumnsForward::new(&one, weight, bias)),
-            Way::Tiles => Group::Tiles(Tiles::new(plan.as_ref().expect("made for this way"), weight, bias)),
+            Way::Columns => Group::Columns(packed(), init),
+            Way::Tiles => Group::Tiles(Tiles { plan: plan(), packed: packed(), bias: init }),
             other => unreachable!("y by {other}"),
         }
     });
@@ -41,7 +44,7 @@ pub(crate) fn forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
         for (group, (x, y)) in groups.iter().zip(images) {
             match group {
                 Group::Squares(squares, bias) => squares.image(x, *bias, false, y),
-                Group::Columns(columns) => columns.image(x, y),
+                Group::Columns(packed, bias) => columns.image(packed, *bias, x, y),
                 Group::Tiles(tiles) => tiles.image(x, y),
             }
         }
@@ -50,7 +53,7 @@ pub(crate) fn forward<E: Element>(g: &Geometry, x: &[E], weight: &[E], bias: Opt
 
 enum Group<'a, E: Element> {
     Squares(Squares<E>, Option<&'a [E]>),
-    Columns(ColumnsForward<'a, E>),
+    Columns(Packed<E>, Init<'a, E>),
     Tiles(Tiles<'a, E>),
 }
 
@@ -61,12 +64,7 @@ struct Tiles<'a, E: Element> {
     bias: Init<'a, E>,
 }
 
-impl<'a, E: Element> Tiles<'a, E> {
-    fn new(plan: &'a Plan, weight: &[E], bias: Option<&'a [E]>) -> Tiles<'a, E> {
-        let packed = Packed::of_rows((weight, plan.g.depth()), (plan.g.filters, plan.g.depth()));
-        Tiles { plan, packed, bias: bias.map_or(Init::Zero, Init::Bias) }
-    }
-
+impl<E: Element> Tiles<'_, E> {
     /// Band by band of output rows.
     fn image(&self, x: &[E], y: &mut [E]) {
         let Tiles { plan, packed, bias } = self;

@@ -110,10 +110,8 @@ const POSITIONS_OF_TWO_FILTERS: usize = 3;
 const SHORT_PATCH: usize = 8;
 const LONG_PATCH: usize = 128;
 const MANY_FILTERS: usize = 64;
-/// Columns, y: products that are done before the tables of the other ways are made.
-const TINY_FORWARD: u64 = 1 << 11;
-/// Columns, dx: products that are done before the gather's weights are in their order.
-const TINY: u64 = 1 << 12;
+/// Columns, y and dx: products that are done before the other ways' tables and weights are made ready.
+const TINY: u64 = 1 << 11;
 /// Columns, dx: what it costs to add a row of the output in a row of columns to its pixels.
 const RUN: usize = 20;
 /// Columns, dx: channels below which the gather's tiles are low, and what each of its rows costs more than its products then;
@@ -200,12 +198,12 @@ pub fn way(pass: Pass, g: &Geometry, place: Place) -> Way {
         Way::Columns => match pass {
             Pass::Forward => {
                 let some = g.filters >= SOME_FILTERS || g.positions() <= FEWEST_POSITIONS;
-                let tiny = some && products(g) < TINY_FORWARD;
-                tiny || is_strided_pixel(g) || !g.is_pixel() && written_sooner(g) || fuller(g)
+                let pays = if g.is_pixel() { g.is_apart() } else { written_sooner(g) };
+                pays || fuller(g) || some && products(g) < TINY
             }
             Pass::WeightGradient => {
                 let few = g.positions() <= FEWEST_POSITIONS || many_filters(g);
-                is_strided_pixel(g) || few || short_patches(g, 2 * FILTERS_A_WEIGHT) && !g.is_pixel()
+                few || if g.is_pixel() { g.is_apart() } else { short_patches(g, 2 * FILTERS_A_WEIGHT) }
             }
             // Gathering dx by tiles is for neighbouring weights that meet neighbouring pixels; and columns that do not
             // overlap are added in no time.
@@ -254,11 +252,6 @@ fn squares(g: &Geometry) -> bool {
 /// Products of all images, or of so many that more change nothing.
 fn products(g: &Geometry) -> u64 {
     (g.images.min(MANY_IMAGES) * g.positions()) as u64 * (g.filters * g.depth()) as u64
-}
-
-/// Whether nothing is computed but what one pixel makes of another, of some of the pixels.
-fn is_strided_pixel(g: &Geometry) -> bool {
-    g.is_pixel() && g.stride != (1, 1)
 }
 
 /// Whether patches are so short that columns are written sooner than outputs are copied.

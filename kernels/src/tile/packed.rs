@@ -42,12 +42,11 @@ impl<E: Element> Packed<E> {
     /// The same where the numbers of row i are `a[i * step..][..depth]`.
     pub fn of_rows((a, step): (&[E], usize), (rows, depth): (usize, usize)) -> Packed<E> {
         let level = Level::current();
-        let mut blocks = blocks(block_height(level), rows);
-        if !blocks.all(|block| block.len().is_power_of_two()) {
+        let height = block_height(level);
+        if !blocks(height, rows).all(|block| block.len().is_power_of_two()) {
             return Packed::new(rows, depth, |i, k| a[i * step + k]);
         }
         let mut packed = Packed { level, rows, depth, values: scratch::any(rows * depth) };
-        let height = block_height(level);
         let job = Interleave { from: (a, step), size: (rows, depth), height, to: &mut packed.values };
         E::dispatch_at(level, job);
         packed

@@ -260,6 +260,63 @@ mod tests {
         }
     }
 
+    /// What the pool counts is what it holds, and it holds no more than its steps need.
+    fn assert_sound(pool: &Pool<f32>) {
+        let all =
+            || pool.idle.iter().flat_map(|(len, buffers)| buffers.iter().map(move |(used, _)| (*len, *used)));
+        assert_eq!(pool.idle_len, all().map(|(len, _)| len).sum::<usize>());
+        assert_eq!(
+            pool.old_len,
+            all().filter(|(_, used)| *used < pool.step).map(|(len, _)| len).sum::<usize>()
+        );
+        assert!(pool.idle.values().all(|buffers| buffers.is_sorted_by_key(|(used, _)| *used)));
+        let most = pool.past.into_iter().max().unwrap_or(0).max(pool.touched);
+        assert!(pool.old_len + pool.touched <= most.max(pool.touched), "{} {}", pool.old_len, pool.touched);
+    }
+
+    #[test]
+    fn what_is_counted_is_what_is_held_whatever_is_taken_and_kept() {
+        let mut pool = Pool::<f32>::default();
+        let mut state = 1_u64;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        // What outlives its step comes back in a later one as of the step before that.
+        let mut kept: Vec<Tensor<f32>> = Vec::new();
+        for _ in 0..300 {
+            let mut taken = Vec::new();
+            for _ in 0..1 + random(6) {
+                let len = 1 + random(9) as usize;
+                taken.push(pool.tensor([len].into()));
+                assert_sound(&pool);
+                if random(3) == 0 {
+                    let last = pool.step.saturating_sub(1);
+                    pool.give_back(kept.pop(), last);
+                    pool.shrink(0);
+                    assert_sound(&pool);
+                }
+            }
+            for tensor in taken {
+                if random(4) == 0 {
+                    kept.push(tensor);
+                } else {
+                    pool.give_back(Some(tensor), pool.step);
+                }
+            }
+            pool.end_step(3);
+            assert_sound(&pool);
+        }
+    }
+
+    #[test]
+    fn what_no_machine_has_room_for_is_refused_in_mebibytes() {
+        let said = expect_room::<f64>(1 << 60).unwrap_err().to_string();
+        assert!(said.contains("no room for 8796093022208 MiB more"), "{said}");
+        assert!(Pool::<f64>::default().try_tensor([1 << 60].into()).is_err());
+        expect_room::<f64>(1 << 10).unwrap();
+    }
+
     #[test]
     fn what_is_saved_is_handed_over_empty_with_its_memory() {
         let mut pool = Pool::<f64>::default();

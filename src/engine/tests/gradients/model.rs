@@ -1,11 +1,14 @@
 //! A model of one's own: parameters by name, encoding and embedding, layers and losses of one's own, Adam's state.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use twinglyph_engine::nn::{
     Adam, AdamSettings, Architecture, CustomLayer, CustomLoss, Form, Layer, Loss, Mode, Model, Objective,
     Parameter, Source,
 };
 use twinglyph_engine::ops::{BroadcastAdd, Dropout, Mean, Square};
 use twinglyph_engine::random::rng;
+use twinglyph_engine::tape::{Call, Watch};
 use twinglyph_engine::{Element, Error, Result, Shape, Tape, Tensor, Var};
 
 const TRAIN: Mode = Mode::Train { seed: 3 };
@@ -241,6 +244,25 @@ fn broken_weights_give_no_answer_and_faults_are_named() {
     let y = model.encode(x, TRAIN).unwrap();
     let loss = model.tape_mut().apply(Mean, &[y]).unwrap();
     assert_eq!(model.fault(loss).unwrap().as_deref(), Some("in the parameter encoder.3.weight"));
+}
+
+/// Counts the calls of ops.
+struct Calls(Arc<AtomicUsize>);
+
+impl Watch for Calls {
+    fn start(&mut self) {}
+
+    fn stop(&mut self, _: &Call) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn who_watches_a_model_sees_what_it_embeds() {
+    let (mut model, calls) = (model(), Arc::new(AtomicUsize::new(0)));
+    model.tape_mut().watch(Calls(calls.clone()));
+    embed(&model, &images(2));
+    assert_eq!(calls.load(Ordering::Relaxed), 5);
 }
 
 #[test]
