@@ -86,8 +86,8 @@ impl<'a, E: Element> Rows<'a, E> {
 
 /// The rows of C, `0..rows`, in blocks of at most `height`, as even as they come: 10 rows are 5 + 5, not 8 + 2.
 pub fn blocks(height: usize, rows: usize) -> impl Iterator<Item = Range<usize>> {
-    let count = rows.div_ceil(height);
-    (0..count).map(move |b| b * rows / count..(b + 1) * rows / count)
+    let (count, mut end) = (rows.div_ceil(height), 0);
+    (1..=count).map(move |b| std::mem::replace(&mut end, b * rows / count)..b * rows / count)
 }
 
 /// Copies, or adds, planes of rows: short rows, for which a call of `memcpy` each is dear.
@@ -176,6 +176,7 @@ impl<'a, E> Init<'a, E> {
 struct Block<'a, E> {
     /// One block of [`Packed`]: depth x height.
     packed: &'a [E],
+    height: usize,
     /// X, `depth` rows.
     rows: Rows<'a, E>,
     init: Init<'a, E>,
@@ -186,16 +187,12 @@ struct Block<'a, E> {
 }
 
 impl<E: Element> Block<'_, E> {
-    /// The preconditions of the tiles: returns the height of the block.
-    fn checked_height(&self) -> usize {
-        let (depth, len) = (self.rows.count(), self.rows.len);
-        let height = self.packed.len().checked_div(depth).unwrap_or(0);
-        assert!(height * depth == self.packed.len() && (1..=8).contains(&height), "a block of {height} rows");
+    /// The preconditions of the tiles.
+    fn check(&self) {
+        let (depth, len, height) = (self.rows.count(), self.rows.len, self.height);
+        assert!(height * depth == self.packed.len(), "a block of another size");
         assert!(fits(height, self.stride, len, self.out.len()), "C is too small");
-        if let Init::Bias(bias) = self.init {
-            assert!(bias.len() >= height, "a bias is missing");
-        }
-        height
+        assert!(!matches!(self.init, Init::Bias(bias) if bias.len() < height), "a bias is missing");
     }
 }
 
@@ -214,8 +211,9 @@ macro_rules! widest_first {
 impl<E: Element> Block<'_, E> {
     #[inline(always)]
     fn multiply<S: Simd<E>>(self, s: S) {
+        self.check();
         // As many vectors beside each other as fit in the registers: M x N + N, and one broadcast.
-        match (S::REGISTERS, self.checked_height()) {
+        match (S::REGISTERS, self.height) {
             (32, 8) => self.tiles::<S, 8, 3>(s),
             (32, 7) => self.tiles::<S, 7, 3>(s),
             (32, 6) => self.tiles::<S, 6, 4>(s),
@@ -250,7 +248,7 @@ impl<E: Element> Block<'_, E> {
         macro_rules! tile {
             ($width:tt) => {{
                 let last = (len - p - ($width - 1) * S::LANES).min(S::LANES);
-                // SAFETY: `checked_height` held for M, and that many vectors are left, of the last `last` numbers.
+                // SAFETY: `check` held for M, and that many vectors are left, of the last `last` numbers.
                 unsafe {
                     if last == S::LANES {
                         tile.run::<S, M, { $width }, false>(s, p, last);

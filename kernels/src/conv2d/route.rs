@@ -97,6 +97,8 @@ pub(super) const MOST_COLUMNS: usize = 1 << 17;
 /// outputs to or from other rows; for dw, which only reads them, twice as many.
 const SOME_FILTERS: usize = 8;
 const FILTERS_A_WEIGHT: usize = 2;
+/// Columns, dx of 1 x 1: the same, where there is nothing to be copied but dx itself.
+const FILTERS_A_PIXEL: usize = 16;
 /// Columns, y: channels up to which they are faster than squares where patches are short.
 const FEW_CHANNELS: usize = 4;
 /// Columns, y: what a position costs for each number of its patch.
@@ -212,7 +214,7 @@ pub fn way(pass: Pass, g: &Geometry, place: Place) -> Way {
                     || g.is_apart()
                     || dear_gather(g)
                     || products(g) < TINY
-                    || short_patches(g, FILTERS_A_WEIGHT)
+                    || short_patches(g, if g.is_pixel() { FILTERS_A_PIXEL } else { FILTERS_A_WEIGHT })
             }
         },
         Way::Winners | Way::Tiles => true,

@@ -132,7 +132,7 @@ impl<E: Element> Kernel<E> for Multiply<'_, E> {
                 let values = &packed.values[block.start * depth..block.end * depth];
                 let values = &values[k * height..(k + rows.count()) * height];
                 let out = &mut self.out[(block.start - which.start) * stride + start..];
-                Block { packed: values, rows, init: init.of(block), out, stride }.multiply(s);
+                Block { packed: values, height, rows, init: init.of(block), out, stride }.multiply(s);
             }
         }
     }

@@ -85,6 +85,8 @@ fn plain_convolutions_go_by_these_ways() {
     assert_eq!(plain(20, InputGradient, low), [(1, Tiles)]);
     let each = |images: usize| Geometry { images, size: (16, 16), ..low(9) };
     assert_eq!(plain(20, InputGradient, each), [(1, Tiles)]);
+    let pixels = |filters: usize| Geometry { kernel: (1, 1), padding: (0, 0), ..same(8, 2, filters, 30) };
+    assert_eq!(plain(40, InputGradient, pixels), [(1, Tiles), (32, Columns)]);
     let small = |side: usize| Geometry { kernel: (2, 2), padding: (0, 0), ..same(1, 3, 8, side) };
     assert_eq!(plain(20, Forward, small), [(2, Columns), (6, Tiles)]);
     let fewer = |filters: usize| Geometry { filters, size: (4, 3), ..small(4) };
