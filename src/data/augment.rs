@@ -8,20 +8,16 @@
 //! with all of that and the change of size in one map; stroke widths are changed before that, in the glyph's own pixels,
 //! and a rectangle is erased after it.
 
-mod canvas;
-mod elastic;
-
-use self::canvas::{Canvas, Map};
-use self::elastic::Field;
 use super::{Orientation, Pixels};
 use crate::{Error, Result};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
+use twinglyph_engine::canvas::{Canvas, Field, Map};
 use twinglyph_engine::random::ChaCha8Rng;
 
 thread_local! {
-    static CANVAS: RefCell<Canvas> = const { RefCell::new(Canvas::new()) };
+    static CANVAS: RefCell<Canvas> = RefCell::default();
 }
 
 /// The share of the image's area that an erased rectangle takes, at least and at most.
@@ -169,7 +165,7 @@ impl Drawing {
         to: (usize, usize),
     ) {
         let map = self.map(from, orientation, to);
-        canvas.load(pixels, from, map.span);
+        canvas.load(from, map.span, |ink| pixels.write_ink(ink));
         if self.thickness != 0.0 {
             canvas.thicken(self.thickness as f32);
         }

@@ -11,11 +11,13 @@
 //! ```
 //!
 //! Nothing is left to chance: PCA starts from fixed directions, and t-SNE from PCA, which also keeps the large distances
-//! in place (Kobak and Berens 2019, Nature Communications 10: 5416; the step size n / 12 is theirs too). Sums are in the
-//! order of the rows, so the points are the same bits at any number of threads.
+//! in place (Kobak and Berens 2019, Nature Communications 10: 5416; the step size n / 12 is theirs too). A point's sums are
+//! one thread's, so the points are the same bits at any number of threads.
 
 use rayon::prelude::*;
 use twinglyph_engine::tensor::Tensor;
+use twinglyph_kernels::map::{Map, sum_chunk};
+use twinglyph_kernels::simd::Simd;
 
 /// A point of the plane.
 pub type Point = [f64; 2];
@@ -167,24 +169,55 @@ fn conditional(i: usize, squares: &[f64], perplexity: f64) -> Vec<f64> {
 
 fn gradient(p: &[f64], y: &[Point], exaggeration: f64) -> Vec<Point> {
     let n = y.len();
-    let kernel = |i: usize, j: usize| {
-        let d = [y[i][0] - y[j][0], y[i][1] - y[j][1]];
-        (1.0 / (1.0 + d[0] * d[0] + d[1] * d[1]), d)
-    };
-    let sums: Vec<f64> =
-        (0..n).into_par_iter().map(|i| (0..n).map(|j| kernel(i, j).0).sum::<f64>() - 1.0).collect();
+    let [xs, ys] = [0, 1].map(|axis| y.iter().map(|y| y[axis]).collect::<Vec<f64>>());
+    // Each row's sum less the 1 that a point is to itself.
+    let sums: Vec<f64> = y.par_iter().map(|&at| sum_chunk(Near { at }, [&xs, &ys]) - 1.0).collect();
     let all: f64 = sums.iter().sum();
-    let one = |i: usize| {
-        let mut sum = [0.0; 2];
-        for (j, p) in p[i * n..][..n].iter().enumerate() {
-            let (k, d) = kernel(i, j);
-            let pull = 4.0 * (exaggeration * p - k / all) * k;
-            sum[0] += pull * d[0];
-            sum[1] += pull * d[1];
-        }
-        sum
+    let one = |(&at, p): (&Point, &[f64])| {
+        [0, 1].map(|axis| sum_chunk(Pull { near: Near { at }, exaggeration, all, axis }, [p, &xs, &ys]))
     };
-    (0..n).into_par_iter().map(one).collect()
+    y.par_iter().zip(p.par_chunks(n.max(1))).map(one).collect()
+}
+
+/// k(i, j) = 1 / (1 + |y(i) - y(j)|²), of all j.
+#[derive(Clone, Copy)]
+struct Near {
+    /// y(i).
+    at: Point,
+}
+
+impl Near {
+    #[inline(always)]
+    fn of<S: Simd<f64>>(self, s: S, y: [S::V; 2]) -> (S::V, [S::V; 2]) {
+        let d = [s.sub(s.splat(self.at[0]), y[0]), s.sub(s.splat(self.at[1]), y[1])];
+        let one = s.splat(1.0);
+        (s.div(one, s.fma(d[0], d[0], s.fma(d[1], d[1], one))), d)
+    }
+}
+
+impl Map<f64, 2> for Near {
+    #[inline(always)]
+    fn apply<S: Simd<f64>>(self, s: S, y: [S::V; 2]) -> S::V {
+        self.of(s, y).0
+    }
+}
+
+/// 4 (e p(i, j) - k / Σ k) k (y(i) - y(j)) along an axis, of all p(i, j) and y(j).
+#[derive(Clone, Copy)]
+struct Pull {
+    near: Near,
+    exaggeration: f64,
+    all: f64,
+    axis: usize,
+}
+
+impl Map<f64, 3> for Pull {
+    #[inline(always)]
+    fn apply<S: Simd<f64>>(self, s: S, [p, x, y]: [S::V; 3]) -> S::V {
+        let (k, d) = self.near.of(s, [x, y]);
+        let excess = s.sub(s.mul(s.splat(4.0 * self.exaggeration), p), s.mul(s.splat(4.0 / self.all), k));
+        s.mul(s.mul(excess, k), d[self.axis])
+    }
 }
 
 #[cfg(test)]
