@@ -9,9 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room of src/engine/ and of src/, and the rooms that it may use; all may use error, files, hash, meant and random.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("error", &[]),
-    ("canvas", &[]),
     ("random", &[]),
     ("tensor", &[]),
     ("tape", &["tensor"]),
@@ -21,7 +20,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("files", &[]),
     ("hash", &[]),
     ("meant", &[]),
-    ("data", &["canvas"]),
+    ("data", &[]),
     ("evaluate", &["data", "nn", "tensor"]),
     ("train", &["data", "evaluate", "nn", "ops", "tape", "tensor"]),
     ("recipes", &["data", "nn", "train"]),

@@ -8,16 +8,20 @@
 //! with all of that and the change of size in one map; stroke widths are changed before that, in the glyph's own pixels,
 //! and a rectangle is erased after it.
 
+mod canvas;
+mod elastic;
+
+use self::canvas::{Canvas, Map};
+use self::elastic::Field;
 use super::{Orientation, Pixels};
 use crate::{Error, Result};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
-use twinglyph_engine::canvas::{Canvas, Field, Map};
 use twinglyph_engine::random::ChaCha8Rng;
 
 thread_local! {
-    static CANVAS: RefCell<Canvas> = RefCell::default();
+    static CANVAS: RefCell<Canvas> = const { RefCell::new(Canvas::new()) };
 }
 
 /// The share of the image's area that an erased rectangle takes, at least and at most.
@@ -165,7 +169,7 @@ impl Drawing {
         to: (usize, usize),
     ) {
         let map = self.map(from, orientation, to);
-        canvas.load(from, map.span, |ink| pixels.write_ink(ink));
+        canvas.load(pixels, from, map.span);
         if self.thickness != 0.0 {
             canvas.thicken(self.thickness as f32);
         }

@@ -8,7 +8,6 @@
 //! | [`mod@gradcheck`] | numerical derivatives against an op's or a loss's own |
 //! | [`nn`] | layers, the encoder as a list of layers, the Siamese model, Adam |
 //! | [`tensor`] | a shape and its numbers |
-//! | [`canvas`] | images drawn anew: strokes widened, turned, scaled and bent |
 //! | [`random`] | one generator of random numbers, the same on every platform |
 //!
 //! ```toml
@@ -244,7 +243,6 @@
 //! ```
 #![forbid(unsafe_code)]
 
-pub mod canvas;
 pub mod error;
 pub mod gradcheck;
 #[doc(hidden)]

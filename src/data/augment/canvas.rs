@@ -1,18 +1,4 @@
-//! An image with paper around it, on which strokes are widened and from which drawings are sampled: what augmentation is
-//! made of.
-//!
-//! ```
-//! use twinglyph_engine::canvas::{Canvas, Map};
-//!
-//! // A stroke of 4 x 4 pixels, a pixel wider and seen at half the size: each output pixel the mean of 2 x 2.
-//! let stroke = [0.0, 1.0, 0.0, 0.0].repeat(4);
-//! let mut canvas = Canvas::new();
-//! let half = Map { start: [0.5, 0.5], across: [2.0, 0.0], down: [0.0, 2.0], span: [2, 2], to: (2, 2) };
-//! let mut seen = [0.0; 4];
-//! canvas.load((4, 4), half.span, |ink| ink.copy_from_slice(&stroke));
-//! canvas.sample(&half, None, &mut seen);
-//! assert_eq!(seen, [0.5, 0.0, 0.5, 0.0]);
-//! ```
+//! A glyph with paper around it, on which strokes are widened and from which drawings are sampled.
 //!
 //! Strokes: with D the mean of the ink's maxima over the cross and over the square of 3 x 3 pixels (a pixel in every
 //! direction, near enough), E the same with minima, and t the pixels that a stroke is to gain,
@@ -23,31 +9,25 @@
 //! keep a core when a pixel is taken from either side: they keep half of their ink.
 //!
 //! Samples: the mean of `span` pixels along each axis, as many as an output pixel is wide, then bilinear interpolation.
-//! The mean is taken once for the whole image, so that a sample is four pixels however much the image shrinks.
+//! The mean is taken once for the whole glyph, so that a sample is four pixels however much the image shrinks.
 
-mod elastic;
+use super::elastic::Field;
+use crate::data::Pixels;
 
-pub use self::elastic::Field;
-
-/// The affine map from output pixels to the image's: pixel (x, y) of the output shows the place
-/// `start + x across + y down`, each (x, y) in pixels from the centre of the image's first pixel.
-#[derive(Clone, Debug)]
-pub struct Map {
-    /// Where the output's first pixel lies.
+/// The affine map from output pixels to the glyph's: pixel (x, y) of the output shows the place
+/// `start + x across + y down`, each (x, y) in pixels from the centre of the glyph's first pixel.
+pub(super) struct Map {
     pub start: [f64; 2],
-    /// From one pixel of a row to the next.
     pub across: [f64; 2],
-    /// From one row to the next.
     pub down: [f64; 2],
-    /// Pixels of the image that are averaged along its x and y.
+    /// Pixels of the glyph that are averaged along its x and y.
     pub span: [usize; 2],
     /// (height, width) of the output.
     pub to: (usize, usize),
 }
 
-/// Memory for one image at a time.
-#[derive(Debug, Default)]
-pub struct Canvas {
+/// Memory for one glyph at a time.
+pub(super) struct Canvas {
     /// The ink with a margin of paper, row by row.
     ink: Vec<f32>,
     /// As large as `ink`: what a pass reads or writes.
@@ -55,16 +35,22 @@ pub struct Canvas {
     third: Vec<f32>,
     /// A row's places.
     places: [Vec<f32>; 2],
-    /// (height, width) of the image.
+    /// (height, width) of the glyph.
     size: (usize, usize),
     /// Pixels of paper on all sides.
     margin: usize,
 }
 
 impl Canvas {
-    /// An empty one.
-    pub fn new() -> Canvas {
-        Canvas::default()
+    pub(super) const fn new() -> Canvas {
+        Canvas {
+            ink: Vec::new(),
+            other: Vec::new(),
+            third: Vec::new(),
+            places: [Vec::new(), Vec::new()],
+            size: (0, 0),
+            margin: 0,
+        }
     }
 
     /// From one row to the next.
@@ -72,17 +58,17 @@ impl Canvas {
         self.size.1 + 2 * self.margin
     }
 
-    /// Puts an image of (height, width) in the middle: `write` fills its pixels, row by row, from 0 (paper) to 1 (ink).
+    /// Puts a glyph of (height, width) in the middle.
     ///
     /// Its strokes may grow by a pixel, and means of `span` pixels are to be taken: the margin is such that the outermost
     /// means and their neighbours still see paper alone.
-    pub fn load(&mut self, size: (usize, usize), span: [usize; 2], write: impl FnOnce(&mut [f32])) {
+    pub(super) fn load(&mut self, pixels: &Pixels, size: (usize, usize), span: [usize; 2]) {
         self.size = size;
         self.margin = span[0].max(span[1]) + 2;
         let margin = self.margin;
         let stride = self.stride();
         self.other.resize(size.0 * size.1, 0.0);
-        write(&mut self.other);
+        pixels.write_ink(&mut self.other);
         self.ink.clear();
         self.ink.resize((size.0 + 2 * margin) * stride, 0.0);
         let rows = self.ink.chunks_exact_mut(stride).skip(margin);
@@ -94,7 +80,7 @@ impl Canvas {
     }
 
     /// Makes strokes wider by `gain` pixels in all, narrower where it is below 0; -2 to 2.
-    pub fn thicken(&mut self, gain: f32) {
+    pub(super) fn thicken(&mut self, gain: f32) {
         let stride = self.stride();
         let share = gain.abs() / 2.0;
         self.third.clear();
@@ -112,8 +98,8 @@ impl Canvas {
         }
     }
 
-    /// Writes what the map shows, each place moved by the field: `map.to` pixels, row by row. What was loaded is used up.
-    pub fn sample(&mut self, map: &Map, field: Option<&Field>, out: &mut [f32]) {
+    /// Writes what the map shows, each place moved by the field.
+    pub(super) fn sample(&mut self, map: &Map, field: Option<&Field>, out: &mut [f32]) {
         let stride = self.stride();
         self.average(1, map.span[0]);
         self.average(stride, map.span[1]);

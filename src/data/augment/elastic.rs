@@ -10,18 +10,18 @@
 const CELLS: usize = 4;
 const POINTS: usize = CELLS + 1;
 
-/// The control points, row by row, of the displacements along x and along y, in pixels of the image.
+/// The control points, row by row, of the displacements along x and along y, in pixels of the glyph.
 #[derive(Clone, Debug)]
-pub struct Field([[[f32; POINTS]; POINTS]; 2]);
+pub(super) struct Field([[[f32; POINTS]; POINTS]; 2]);
 
 impl Field {
     /// Control points from `next`.
-    pub fn draw(mut next: impl FnMut() -> f64) -> Field {
+    pub(super) fn draw(mut next: impl FnMut() -> f64) -> Field {
         Field([(); 2].map(|()| [(); POINTS].map(|()| [(); POINTS].map(|()| next() as f32))))
     }
 
     /// Moves the places of a row, along x and along y, at `v` of the image's height.
-    pub fn move_row(&self, v: f64, places: &mut [Vec<f32>; 2]) {
+    pub(super) fn move_row(&self, v: f64, places: &mut [Vec<f32>; 2]) {
         let (j, down) = cell(v);
         for (points, places) in self.0.iter().zip(places) {
             let line: [f32; POINTS] =
