@@ -62,6 +62,17 @@ fn plain_convolutions_go_by_these_ways() {
     let apart = |by: usize| Geometry { dilation: (by, 1), size: (30, 30), ..same(4, 40, 40, 30) };
     assert_eq!(plain(3, Forward, apart), [(1, FOUR), (2, Tiles)]);
     assert_eq!(plain(3, InputGradient, apart), [(1, FOUR), (2, Columns)]);
+    // A side of one weight has no gaps.
+    for wide in [true, false] {
+        let turn = |a: usize, b: usize| if wide { (a, b) } else { (b, a) };
+        let flat = |by: usize| Geometry {
+            kernel: turn(1, 3),
+            padding: turn(0, 1),
+            dilation: turn(by, 1),
+            ..same(4, 40, 40, 30)
+        };
+        assert_eq!(plain(3, InputGradient, flat), [(1, Tiles)]);
+    }
     let one = |side: usize| Geometry { kernel: (1, 1), padding: (0, 0), ..same(8, 16, 128, side) };
     assert_eq!(plain(20, WeightGradient, one), [(1, Columns), (14, Tiles)]);
     let short_rows = |side: usize| Geometry { stride: (2, 2), ..same(8, 8, 60, side) };
