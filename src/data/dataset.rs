@@ -17,17 +17,6 @@ pub enum Pixels {
     Grey(Box<[u8]>),
 }
 
-/// The ink of the eight pixels of a byte.
-static INK: [[f32; 8]; 256] = {
-    let mut ink = [[0.0; 8]; 256];
-    let mut i = 0;
-    while i < 8 * 256 {
-        ink[i / 8][i % 8] = ((i / 8) >> (i % 8) & 1) as f32;
-        i += 1;
-    }
-    ink
-};
-
 /// One drawing of a character by one drawer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glyph {
@@ -85,7 +74,9 @@ impl Pixels {
         match self {
             Pixels::Bits(bytes) => {
                 for (chunk, byte) in out.chunks_mut(8).zip(bytes) {
-                    chunk.copy_from_slice(&INK[usize::from(*byte)][..chunk.len()]);
+                    for (bit, value) in chunk.iter_mut().enumerate() {
+                        *value = f32::from(byte >> bit & 1);
+                    }
                 }
             }
             Pixels::Grey(bytes) => {

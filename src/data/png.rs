@@ -109,11 +109,9 @@ pub(super) fn glyph(bytes: &[u8], size: (usize, usize)) -> Result<Pixels> {
 /// Bit 8 i of the word (byte i's lowest) moves up by 56 - 7 i, to bit 56 + i; no two products meet on the way.
 fn pack(pixels: &[u8]) -> Option<u8> {
     const LOWEST: u64 = 0x0101_0101_0101_0101;
-    let word = u64::from_le_bytes(<[u8; 8]>::try_from(pixels).unwrap_or_else(|_| {
-        let mut word = [255; 8];
-        word[..pixels.len()].copy_from_slice(pixels);
-        word
-    }));
+    let mut word = [255; 8];
+    word[..pixels.len()].copy_from_slice(pixels);
+    let word = u64::from_le_bytes(word);
     let paper = word & LOWEST;
     let ink = paper ^ LOWEST;
     (word == paper * 255).then(|| (ink.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8)
