@@ -442,15 +442,14 @@ fn zipped(set: &twinglyph::data::Dataset) -> Vec<u8> {
     let temp = tempfile::tempdir().unwrap();
     write_omniglot(set, temp.path());
     let set = twinglyph::data::omniglot::load(&[temp.path().into()], &()).unwrap();
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    let mut writer = zip::ZipWriter::new(&mut bytes);
+    let mut archive = rawzip::ZipArchiveWriter::new(Vec::new());
     for i in 0..set.glyphs().len() {
         let name = set.path(i);
-        writer
-            .start_file(format!("images_background/{name}"), zip::write::SimpleFileOptions::default())
-            .unwrap();
+        let (mut entry, config) = archive.new_file(&*format!("images_background/{name}")).start().unwrap();
+        let mut writer = config.wrap(&mut entry);
         writer.write_all(&fs::read(temp.path().join(name)).unwrap()).unwrap();
+        let (_, sizes) = writer.finish().unwrap();
+        entry.finish(sizes).unwrap();
     }
-    writer.finish().unwrap();
-    bytes.into_inner()
+    archive.finish().unwrap()
 }

@@ -2,9 +2,10 @@
 //! kind, any tree of images, as `tree.rs` reads it.
 
 pub use super::dataset::GLYPH_SIZE as SIZE;
+use super::png::Png;
 use super::progress::Listener;
 use super::source::{Source, unexpected};
-use super::{Alphabet, Dataset, Glyph, Pixels, image, png, published, tree};
+use super::{Alphabet, Dataset, Glyph, Pixels, image, published, tree};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -87,11 +88,11 @@ enum Image {
 }
 
 fn read(bytes: &[u8]) -> std::result::Result<Image, String> {
-    let size = png::size(bytes)?;
-    if size == SIZE {
-        return png::glyph(bytes, SIZE).map(Image::AsItIs);
+    let png = Png::glyph(bytes)?;
+    if png.size == SIZE {
+        return png.pixels().map(Image::AsItIs);
     }
-    Ok(Image::Fitted(size, image::decode(bytes, SIZE).map(|glyph| glyph.pixels())))
+    Ok(Image::Fitted(png.size, image::decode(bytes, SIZE).map(|glyph| glyph.pixels())))
 }
 
 /// The pixels, and a sentence where they were made to fit: all of them, since one of another size among Omniglot's own is

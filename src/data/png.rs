@@ -1,7 +1,7 @@
 //! PNG files to grey images, within bounds of memory; errors are the rest of a sentence that begins with the file.
 
 use super::Pixels;
-use ::png::{BitDepth, Decoder, DecodingError, Limits, Reader, Transformations};
+use ::png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Reader, Transformations};
 use std::io::Cursor;
 
 const CUT_SHORT: &str = "is cut short, expected a whole PNG image";
@@ -10,6 +10,8 @@ const CUT_SHORT: &str = "is cut short, expected a whole PNG image";
 pub(super) struct Png<'a> {
     reader: Reader<Cursor<&'a [u8]>>,
     bytes: &'a [u8],
+    /// Black and white, of one bit a pixel, as Omniglot's: left packed.
+    is_bits: bool,
     /// (height, width) in pixels.
     pub size: (usize, usize),
 }
@@ -27,6 +29,12 @@ pub(super) struct Grey {
 type Result<T> = std::result::Result<T, String>;
 
 impl<'a> Png<'a> {
+    /// Reads the header of a glyph's file.
+    pub fn glyph(bytes: &'a [u8]) -> Result<Png<'a>> {
+        // What the decoder needs for 105 x 105 pixels, a thousand times over.
+        Png::open(bytes, 32 << 20)
+    }
+
     /// Reads the header of a PNG file's `bytes`; the decoder may use `memory` bytes beside the pixels.
     pub fn open(bytes: &'a [u8], memory: u64) -> Result<Png<'a>> {
         if !bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
@@ -34,17 +42,26 @@ impl<'a> Png<'a> {
         }
         check_palette(bytes)?;
         let limits = Limits { bytes: usize::try_from(memory).unwrap_or(usize::MAX) };
-        let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
-        // Palettes to colours, bits to bytes.
-        decoder.set_transformations(Transformations::EXPAND);
-        let reader = decoder.read_info().map_err(sentence)?;
+        let read = |transformations| {
+            let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
+            decoder.set_transformations(transformations);
+            decoder.read_info().map_err(sentence)
+        };
+        let mut reader = read(Transformations::IDENTITY)?;
+        let info = reader.info();
+        let is_bits =
+            (info.color_type, info.bit_depth) == (ColorType::Grayscale, BitDepth::One) && info.trns.is_none();
+        if !is_bits {
+            // Palettes to colours, bits to bytes.
+            reader = read(Transformations::EXPAND)?;
+        }
         let info = reader.info();
         let size = (info.height as usize, info.width as usize);
-        Ok(Png { reader, bytes, size })
+        Ok(Png { reader, bytes, is_bits, size })
     }
 
-    /// Decodes the pixels: as many bytes as `size` says, which the caller has found acceptable, times up to 8.
-    pub fn decode(mut self) -> Result<Grey> {
+    /// The pixels as the file has them: as many bytes as `size` says, which the caller has found acceptable, times up to 8.
+    fn raw(&mut self) -> Result<Vec<u8>> {
         let Some(length) = self.reader.output_buffer_size() else {
             return Err("is too large to decode, expected a smaller image".into());
         };
@@ -52,6 +69,20 @@ impl<'a> Png<'a> {
         self.reader.next_frame(&mut raw).map_err(sentence)?;
         if !has_end(self.bytes) {
             return Err(CUT_SHORT.into());
+        }
+        Ok(raw)
+    }
+
+    /// Decodes the pixels, within the memory of [`Png::raw`].
+    pub fn decode(mut self) -> Result<Grey> {
+        let raw = self.raw()?;
+        if self.is_bits {
+            let width = self.size.1;
+            let row = |bytes: &[u8]| -> Vec<u8> {
+                (0..width).map(|x| if bytes[x / 8] << (x % 8) & 0x80 == 0 { 0 } else { 255 }).collect()
+            };
+            let on_white = raw.chunks_exact(width.div_ceil(8)).flat_map(row).collect();
+            return Ok(Grey { on_white, on_black: None, one_bit: true });
         }
         let (color, depth) = self.reader.output_color_type();
         let samples = match depth {
@@ -71,50 +102,54 @@ impl<'a> Png<'a> {
             }
         })
     }
-}
 
-impl Grey {
     /// Black ink on white paper as [`Pixels`]: bits where the file has one bit a pixel, else eight.
-    pub fn into_pixels(self) -> Pixels {
-        // A palette of two colours has one bit a pixel too, but need not be black and white.
-        if let Some(bits) = self.one_bit.then(|| self.on_white.chunks(8).map(pack).collect()).flatten() {
-            return Pixels::Bits(bits);
+    pub fn pixels(mut self) -> Result<Pixels> {
+        if self.is_bits {
+            let raw = self.raw()?;
+            return Ok(Pixels::Bits(joined(&raw, self.size.1)));
         }
-        let mut ink = self.on_white;
-        ink.iter_mut().for_each(|g| *g = 255 - *g);
-        Pixels::Grey(ink.into())
+        let grey = self.decode()?;
+        // A palette of two colours has one bit a pixel too, but need not be black and white.
+        if grey.one_bit && grey.on_white.iter().all(|&g| g == 0 || g == 255) {
+            let pack =
+                |pixels: &[u8]| (0..pixels.len()).fold(0, |byte, i| byte | u8::from(pixels[i] == 0) << i);
+            return Ok(Pixels::Bits(grey.on_white.chunks(8).map(pack).collect()));
+        }
+        Ok(Pixels::Grey(grey.on_white.iter().map(|g| 255 - g).collect()))
     }
-}
-
-/// What the decoder needs for a glyph of 105 x 105, a thousand times over.
-const MEMORY: u64 = 32 << 20;
-
-/// (height, width) of a PNG, in pixels.
-pub(super) fn size(bytes: &[u8]) -> Result<(usize, usize)> {
-    Png::open(bytes, MEMORY).map(|png| png.size)
 }
 
 /// Reads a PNG of black ink on white paper that must be `size` (height, width).
 pub(super) fn glyph(bytes: &[u8], size: (usize, usize)) -> Result<Pixels> {
-    let png = Png::open(bytes, MEMORY)?;
+    let png = Png::glyph(bytes)?;
     if png.size != size {
         return Err(format!("is {} x {} pixels, expected {} x {}", png.size.0, png.size.1, size.0, size.1));
     }
-    Ok(png.decode()?.into_pixels())
+    png.pixels()
 }
 
-/// Up to eight pixels, 0 = ink and 255 = paper, as the bits of a byte; nothing where there is another grey. One word at a
-/// time, for 200 million pixels.
-///
-/// Bit 8 i of the word (byte i's lowest) moves up by 56 - 7 i, to bit 56 + i; no two products meet on the way.
-fn pack(pixels: &[u8]) -> Option<u8> {
-    const LOWEST: u64 = 0x0101_0101_0101_0101;
-    let mut word = [255; 8];
-    word[..pixels.len()].copy_from_slice(pixels);
-    let word = u64::from_le_bytes(word);
-    let paper = word & LOWEST;
-    let ink = paper ^ LOWEST;
-    (word == paper * 255).then(|| (ink.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8)
+/// Rows of bits, 0 = ink and the first in the highest place, each row in bytes of its own, as [`Pixels::Bits`]: 1 = ink, the
+/// first in the lowest place, and row after row without a gap.
+fn joined(rows: &[u8], width: usize) -> Box<[u8]> {
+    let mut bytes = Vec::with_capacity(rows.len());
+    // The bits that are not yet written, and how many.
+    let (mut bits, mut count) = (0u32, 0);
+    for row in rows.chunks_exact(width.div_ceil(8)) {
+        for (x, &byte) in (0..width).step_by(8).zip(row) {
+            let take = (width - x).min(8);
+            bits |= (u32::from(!byte.reverse_bits()) & ((1 << take) - 1)) << count;
+            count += take;
+            if count >= 8 {
+                bytes.push(bits as u8);
+                (bits, count) = (bits >> 8, count - 8);
+            }
+        }
+    }
+    if count > 0 {
+        bytes.push(bits as u8);
+    }
+    bytes.into()
 }
 
 /// The brightness of a colour, with the weights of Rec. 709; grey stays exactly as it is.

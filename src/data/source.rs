@@ -3,14 +3,15 @@
 use super::progress::{Listener, Progress};
 use crate::files;
 use crate::{Error, Result};
+use flate2::{Decompress, FlushDecompress, Status};
+use rawzip::{
+    CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipSliceArchive, ZipVerification, crc32,
+};
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::fs;
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use zip::ZipArchive;
-use zip::result::ZipError;
 
 /// No file of a data set is larger: a glyph is some 300 bytes. What unzips to more is refused unread.
 const MAX_FILE: u64 = 1 << 20;
@@ -21,13 +22,13 @@ const MAX_FILES: usize = 500_000;
 /// Folders in folders: the layouts need four names; this also ends a ring of links.
 const MAX_DEPTH: usize = 6;
 
-type Archive = ZipArchive<Cursor<Arc<[u8]>>>;
+/// The bytes of a zip archive, and where its list of entries stands in them.
+type Archive = ZipSliceArchive<Vec<u8>>;
 
 /// A folder or a zip archive.
 pub(super) struct Source {
     path: PathBuf,
     files: Vec<File>,
-    /// The bytes of a zip archive and what stands where in them.
     zip: Option<Archive>,
 }
 
@@ -35,8 +36,15 @@ pub(super) struct Source {
 struct File {
     /// The path inside, with `/` between names.
     name: String,
-    /// Which entry of the archive.
-    index: usize,
+    /// Where the archive has it.
+    entry: Option<Entry>,
+}
+
+/// A file in an archive.
+#[derive(Clone, Copy)]
+struct Entry {
+    place: ZipArchiveEntryWayfinder,
+    deflated: bool,
 }
 
 impl Source {
@@ -95,13 +103,13 @@ impl Source {
         let results: Vec<Result<T>> = (0..self.len())
             .into_par_iter()
             .map_init(
-                // A copy shares the bytes and the list of entries.
-                || (self.zip.clone(), Vec::new()),
-                |(archive, bytes), i| {
+                // Deflate as it stands in an archive: without zlib's header.
+                || (Decompress::new(false), Vec::new()),
+                |(inflate, bytes), i| {
                     bytes.clear();
-                    match archive {
-                        Some(archive) => self.unzip(archive, i, bytes)?,
-                        None => self.read_file(i, bytes)?,
+                    match (&self.zip, self.files[i].entry) {
+                        (Some(archive), Some(entry)) => self.unzip(archive, i, entry, inflate, bytes)?,
+                        _ => self.read_file(i, bytes)?,
                     }
                     let result = work(i, bytes);
                     progress.step();
@@ -119,20 +127,32 @@ impl Source {
         self.bounded(i, bytes.len() as u64)
     }
 
-    fn unzip(&self, archive: &mut Archive, i: usize, bytes: &mut Vec<u8>) -> Result<()> {
-        let refuse = |e: &dyn std::fmt::Display| {
-            self.error(i, format!("cannot be unpacked, expected a whole entry, stored or deflated ({e})"))
-        };
-        let entry = archive.by_index(self.files[i].index).map_err(|e| match e {
-            ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => {
-                self.error(i, "is encrypted, expected an entry that needs no password")
+    fn unzip(
+        &self,
+        archive: &Archive,
+        i: usize,
+        entry: Entry,
+        inflate: &mut Decompress,
+        bytes: &mut Vec<u8>,
+    ) -> Result<()> {
+        let refuse = |e: &dyn std::fmt::Display| self.error(i, damaged(e));
+        let packed = archive.get_entry(entry.place).map_err(|e| refuse(&e))?;
+        let claim = packed.claim_verifier();
+        self.bounded(i, claim.uncompressed_size)?;
+        if entry.deflated {
+            // The size may lie: the room for a byte more shows what unpacks to more.
+            bytes.reserve(claim.uncompressed_size as usize + 1);
+            inflate.reset(false);
+            match inflate.decompress_vec(packed.data(), bytes, FlushDecompress::Finish) {
+                Ok(Status::StreamEnd) => {}
+                Ok(_) => return Err(refuse(&"it ends too early or is larger than it says")),
+                Err(e) => return Err(refuse(&e)),
             }
-            e => refuse(&e),
-        })?;
-        // The size in the header may lie: it is checked first, and the reading is bounded as well.
-        self.bounded(i, entry.size())?;
-        entry.take(MAX_FILE + 1).read_to_end(bytes).map_err(|e| refuse(&e))?;
-        self.bounded(i, bytes.len() as u64)
+        } else if packed.data().len() as u64 == claim.uncompressed_size {
+            bytes.extend_from_slice(packed.data());
+        }
+        let found = ZipVerification { crc: crc32(bytes), uncompressed_size: bytes.len() as u64 };
+        claim.valid(found).map_err(|e| refuse(&e))
     }
 
     fn bounded(&self, i: usize, size: u64) -> Result<()> {
@@ -174,7 +194,7 @@ fn list_folder(root: &Path, names: &mut Vec<String>, expected: &str, files: &mut
         if meta.is_dir() {
             list_folder(root, names, expected, files)?;
         } else {
-            push(root, files, File { name: names.join("/"), index: 0 })?;
+            push(root, files, File { name: names.join("/"), entry: None })?;
         }
         names.pop();
     }
@@ -200,19 +220,17 @@ fn open_archive(path: &Path, is_file: bool, size: u64, expected: &str) -> Result
         ));
     }
     let bytes = files::read(path, "a zip archive", MAX_ARCHIVE)?;
-    let archive = ZipArchive::new(Cursor::new(Arc::<[u8]>::from(bytes)))
-        .map_err(|e| not_zip(format!(" ({})", e.to_string().trim_end_matches('.'))))?;
-    if archive.has_duplicate_names() {
-        let name = duplicate_name(&archive).unwrap_or_else(|| "an entry".into());
-        return Err(Error::input(place(path, true, &name), "stands twice in the archive, expected it once"));
-    }
+    let damage = |e: rawzip::Error| not_zip(format!(" ({})", e.to_string().to_lowercase()));
+    let archive = ZipArchive::from_slice(bytes).map_err(damage)?;
     let mut files = Vec::new();
     let mut seen = HashSet::new();
-    for index in 0..archive.len() {
-        let entry = archive.by_index_data(index).map_err(|e| not_zip(format!(" ({e})")))?;
-        let raw = String::from_utf8_lossy(entry.name_raw()).into_owned();
+    let mut listed = 0;
+    for entry in archive.entries() {
+        let entry = entry.map_err(damage)?;
+        listed += 1;
+        let raw = text(entry.file_path().as_bytes());
         let at = || place(path, true, &raw.escape_debug().to_string());
-        let Some(name) = entry.name().ok().and_then(|name| safe_name(&name)) else {
+        let Some(name) = safe_name(&raw) else {
             return Err(Error::input(
                 at(),
                 "has a name that could lead out of the archive, expected a plain path",
@@ -221,15 +239,51 @@ fn open_archive(path: &Path, is_file: bool, size: u64, expected: &str) -> Result
         if entry.is_dir() || name.split('/').any(is_clutter) {
             continue;
         }
-        if !entry.is_file() {
+        if entry.mode().is_symlink() {
             return Err(unexpected(at(), expected));
         }
+        if entry.flags().is_encrypted() {
+            return Err(Error::input(at(), "is encrypted, expected an entry that needs no password"));
+        }
+        let deflated = match entry.compression_method() {
+            CompressionMethod::DEFLATE => true,
+            CompressionMethod::STORE => false,
+            other => {
+                return Err(Error::input(
+                    at(),
+                    damaged(&format!("it is packed by method {}", other.as_u16())),
+                ));
+            }
+        };
         if !seen.insert(name.clone()) {
             return Err(Error::input(at(), "stands twice in the archive, expected it once"));
         }
-        push(path, &mut files, File { name, index })?;
+        push(path, &mut files, File { name, entry: Some(Entry { place: entry.wayfinder(), deflated }) })?;
+    }
+    // The end of an archive counts its entries, in sixteen bits where it has no more.
+    if archive.entries_hint() as u16 != listed as u16 {
+        return Err(not_zip(format!(" ({listed} entries where its end counts {})", archive.entries_hint())));
     }
     Ok(Source { path: path.into(), files, zip: Some(archive) })
+}
+
+/// The message about an entry that cannot be read.
+fn damaged(why: &dyn std::fmt::Display) -> String {
+    format!(
+        "cannot be unpacked, expected a whole entry, stored or deflated ({})",
+        why.to_string().to_lowercase()
+    )
+}
+
+/// A name in UTF-8, marked so or not; else in the code page that the format fixes for the others, IBM's 437.
+fn text(name: &[u8]) -> String {
+    const FROM_128: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀\
+                            αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
+    let letter = |&byte: &u8| match byte {
+        0..128 => char::from(byte),
+        _ => FROM_128.chars().nth(usize::from(byte) - 128).expect("128 letters"),
+    };
+    std::str::from_utf8(name).map_or_else(|_| name.iter().map(letter).collect(), str::to_string)
 }
 
 /// The sentence about something that has no place in a source.
@@ -264,22 +318,14 @@ fn safe_name(name: &str) -> Option<String> {
     names.iter().all(safe).then(|| names.join("/"))
 }
 
-/// The name that the archive's own directory holds twice: the reader keeps one of them only.
-fn duplicate_name(archive: &Archive) -> Option<String> {
-    const HEADER: usize = 46;
-    let bytes = archive.clone().into_inner().into_inner();
-    let mut at = usize::try_from(archive.central_directory_start()).ok()?;
-    let mut seen = HashSet::new();
-    loop {
-        let header = bytes.get(at..)?.get(..HEADER)?;
-        let length = |i: usize| usize::from(u16::from_le_bytes([header[i], header[i + 1]]));
-        let name = bytes.get(at + HEADER..)?.get(..length(28))?;
-        if !header.starts_with(b"PK\x01\x02") {
-            return None;
-        }
-        if !seen.insert(name) {
-            return Some(String::from_utf8_lossy(name).escape_debug().to_string());
-        }
-        at += HEADER + length(28) + length(30) + length(32);
+#[cfg(test)]
+mod tests {
+    use super::text;
+
+    #[test]
+    fn names_of_old_archives_are_of_code_page_437() {
+        assert_eq!(text(&[0x9a, b'b', 0x81, 0xe1]), "Übüß");
+        assert_eq!(text(&[0x80, 0xb0, 0xdf, 0xe0, 0xff]), "Ç░▀α\u{a0}");
+        assert_eq!(text("Übüß/日本".as_bytes()), "Übüß/日本");
     }
 }

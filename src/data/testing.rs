@@ -1,10 +1,13 @@
 //! Small PNGs, archives and sets of glyphs for the tests of this folder.
 
 use super::{Alphabet, Dataset, Glyph, Pixels};
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use rawzip::path::EntryPath;
+use rawzip::{CompressionMethod, ZipArchiveWriter};
 use std::fs;
-use std::io::{Cursor, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use zip::write::{SimpleFileOptions, ZipWriter};
 
 pub const QUIET: () = ();
 
@@ -75,19 +78,24 @@ pub fn stroke(seed: usize, y: usize, x: usize) -> bool {
     (20..80).contains(&x) && (y + x * (seed % 7 + 1) / 5 + seed) % 50 < 4 && y > 2 && y < 100
 }
 
-/// A zip archive of these entries; a name that ends with `/` is a folder.
+/// A zip archive of these entries, deflated; a name that ends with `/` is a folder.
 pub fn archive(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let mut zip = ZipArchiveWriter::new(Vec::new());
     for (name, bytes) in entries {
-        match name.strip_suffix('/') {
-            Some(folder) => zip.add_directory(folder, SimpleFileOptions::default()).unwrap(),
-            None => {
-                zip.start_file(*name, SimpleFileOptions::default()).unwrap();
-                zip.write_all(bytes).unwrap();
-            }
+        if name.ends_with('/') {
+            zip.new_dir(EntryPath::verbatim(name.as_bytes())).create().unwrap();
+            continue;
         }
+        let file =
+            zip.new_file(EntryPath::verbatim(name.as_bytes())).compression_method(CompressionMethod::DEFLATE);
+        let (mut entry, config) = file.start().unwrap();
+        let mut writer = config.wrap(DeflateEncoder::new(&mut entry, Compression::default()));
+        writer.write_all(bytes).unwrap();
+        let (encoder, sizes) = writer.finish().unwrap();
+        encoder.finish().unwrap();
+        entry.finish(sizes).unwrap();
     }
-    zip.finish().unwrap().into_inner()
+    zip.finish().unwrap()
 }
 
 /// Writes a file, with the folders above it.

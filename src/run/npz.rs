@@ -3,10 +3,9 @@
 
 use crate::files::write_atomic;
 use crate::{Error, Result};
-use std::io::{Cursor, Write};
+use rawzip::ZipArchiveWriter;
+use std::io::Write;
 use std::path::Path;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
 
 /// An array under its name.
 pub struct NpzArray<'a> {
@@ -37,17 +36,20 @@ const ALIGN: usize = 64;
 /// # Errors
 /// When the file cannot be written.
 pub fn write_npz(path: &Path, arrays: &[NpzArray<'_>]) -> Result<()> {
-    let refuse = |message: String| Error::input(path.display(), message);
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    // NumPy reads stored entries at the disk's pace; embeddings hardly shrink.
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    write_atomic(path, &archive(arrays).map_err(|e| Error::input(path.display(), e.to_string()))?)
+}
+
+/// Entries are stored: NumPy reads them at the disk's pace, and embeddings hardly shrink.
+fn archive(arrays: &[NpzArray<'_>]) -> std::result::Result<Vec<u8>, rawzip::Error> {
+    let mut zip = ZipArchiveWriter::new(Vec::new());
     for array in arrays {
-        zip.start_file(format!("{}.npy", array.name), options.large_file(true))
-            .map_err(|error| refuse(error.to_string()))?;
-        zip.write_all(&npy(array)).map_err(|error| refuse(error.to_string()))?;
+        let (mut entry, config) = zip.new_file(&*format!("{}.npy", array.name)).start()?;
+        let mut writer = config.wrap(&mut entry);
+        writer.write_all(&npy(array))?;
+        let (_, sizes) = writer.finish()?;
+        entry.finish(sizes)?;
     }
-    let bytes = zip.finish().map_err(|error| refuse(error.to_string()))?.into_inner();
-    write_atomic(path, &bytes)
+    zip.finish()
 }
 
 fn npy(array: &NpzArray<'_>) -> Vec<u8> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::Pixels;
 use crate::data::png as loader;
 use crate::data::testing::{glyph_png, png, png_bits, png_grey, stroke, write};
 use tempfile::tempdir;
@@ -54,6 +55,34 @@ fn every_kind_of_png_shows_the_same_glyph() {
         let glyph = fitted(bytes);
         assert!(glyph.ink == expected && !glyph.inverted, "kind {i}");
     }
+}
+
+#[test]
+fn bits_are_what_bytes_of_the_same_picture_are() {
+    for (height, width) in (1..=4).flat_map(|h| (1..=18).map(move |w| (h, w))) {
+        let ink = |y: usize, x: usize| (y * 7 + x * x + x / 3).is_multiple_of(3);
+        let bits = png_bits((height, width), ink);
+        let bytes = png_grey((height, width), |y, x| if ink(y, x) { 0 } else { 255 });
+        let pixels = |bytes: &[u8]| loader::glyph(bytes, (height, width)).unwrap();
+        let Pixels::Bits(packed) = pixels(&bits) else { panic!("{height} x {width}") };
+        let Pixels::Grey(grey) = pixels(&bytes) else { panic!("{height} x {width}") };
+        assert_eq!(packed.len(), (height * width).div_ceil(8));
+        let unpacked = (0..packed.len() * 8).map(|i| if packed[i / 8] >> (i % 8) & 1 == 1 { 255 } else { 0 });
+        let wanted = grey.iter().copied().chain(std::iter::repeat(0));
+        assert!(unpacked.zip(wanted).all(|(a, b)| a == b), "{height} x {width}");
+        let open = |bytes| Png::glyph(bytes).unwrap().decode().unwrap().on_white;
+        assert_eq!(open(&bits), open(&bytes), "{height} x {width}");
+    }
+}
+
+#[test]
+fn a_bit_that_is_transparent_is_paper() {
+    let row = vec![0b0100_0000];
+    // Black is transparent here, and so is laid on the paper, white: no ink is left.
+    let clear = png((1, 2), 1, 0, &[("tRNS", &[0, 0])], std::slice::from_ref(&row));
+    assert_eq!(Png::glyph(&clear).unwrap().decode().unwrap().on_white, [255, 255]);
+    let opaque = png((1, 2), 1, 0, &[], &[row]);
+    assert_eq!(Png::glyph(&opaque).unwrap().decode().unwrap().on_white, [0, 255]);
 }
 
 #[test]
