@@ -102,9 +102,31 @@ fn plain_convolutions_go_by_these_ways() {
     assert_eq!(plain(20, Forward, small), [(2, Columns), (6, Tiles)]);
     let fewer = |filters: usize| Geometry { filters, size: (4, 3), ..small(4) };
     assert_eq!(plain(20, Forward, fewer), [(1, Tiles), (8, Columns)]);
+    let dense_rows = |filters: usize| Geometry { padding: (0, 0), ..same(8, 8, filters, 6) };
+    assert_eq!(plain(120, Forward, dense_rows), [(1, Tiles), (81, Columns)]);
+    let short = |filters: usize| Geometry { kernel: (2, 2), padding: (0, 0), ..same(8, 1, filters, 21) };
+    assert_eq!(plain(40, WeightGradient, short), [(1, Tiles), (16, Columns)]);
+    // Where two costs are the same, the plainer way.
+    let way = |pass, g| way(pass, &g, Place::Plain);
+    assert_eq!(way(Forward, Geometry { size: (5, 13), ..same(16, 36, 40, 0) }), TWO);
+    assert_eq!(way(Forward, Geometry { size: (6, 39), ..same(16, 16, 20, 0) }), Tiles);
+    assert_eq!(way(Forward, Geometry { kernel: (2, 2), padding: (0, 0), ..same(1, 4, 8, 5) }), Tiles);
+    assert_eq!(way(InputGradient, Geometry { kernel: (1, 1), padding: (0, 0), ..same(16, 8, 4, 2) }), Tiles);
     // Each group for itself, and never deep.
     let grouped = |c: usize| Geometry { groups: 4, ..same(16, 4 * c, 4 * c, 26) };
     assert_eq!(plain(80, Forward, grouped), [(1, Tiles), (9, Squares), (43, Tiles)]);
+}
+
+#[test]
+fn ways_say_what_they_are_for() {
+    let all = [TWO, FOUR, Squares, Few, Winners, Columns, Tiles].map(Way::why);
+    assert!(
+        all[0].contains("from 32 channels and filters on") && all[0].contains("256 squares"),
+        "{}",
+        all[0]
+    );
+    assert!(all[3].contains("up to 3 channels"), "{}", all[3]);
+    assert!((2..all.len()).all(|i| !all[..i].contains(&all[i])), "{all:?}");
 }
 
 /// The sizes from which on vectors of dw or dx by columns run along patches, or again do not.
