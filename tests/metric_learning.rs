@@ -174,6 +174,54 @@ fn keys_that_cannot_work_together_are_refused_with_a_sentence() {
 }
 
 #[test]
+fn a_batch_of_one_pair_learns_from_both_kinds_and_no_batch_norm_is_over_one_number() {
+    let temp = tempfile::tempdir().unwrap();
+    write_omniglot(&glyphs(8, 3), &temp.path().join("set"));
+    let recipe = "loss = \"contrastive\"\nbatch = 1\nepochs = 2\nvalidation_pairs = 20\nencoder = [\n  { layer = \"flatten\" },\n  \
+                  { layer = \"dense\", units = 4 },\n]\n";
+    fs::write(temp.path().join("one.toml"), recipe).unwrap();
+    let train = |steps: &str, more: &[&'static str]| {
+        let arguments =
+            ["train", "--recipe", "one.toml", "--data", "set", "--out", "run", "--verbose", "--set"];
+        let arguments = [&arguments[..], &[steps], more].concat();
+        let output = common::twinglyph(temp.path(), &arguments);
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (done, said) = train("steps=8", &[]);
+    assert!(
+        done && said.contains("accuracy: ") && !said.contains("NaN") && !said.contains("unknown"),
+        "{said}"
+    );
+    fs::remove_dir_all(temp.path().join("run")).unwrap();
+    // One pair an epoch is of one kind: there is no accuracy to speak of.
+    let (done, said) = train("steps=1", &[]);
+    assert!(done && said.contains("accuracy: unknown") && !said.contains("NaN"), "{said}");
+    let metrics = fs::read_to_string(temp.path().join("run/metrics.csv")).unwrap();
+    assert!(!metrics.contains("NaN") && metrics.lines().nth(1).unwrap().contains(",,"), "{metrics}");
+    let refused = "is a batch-norm over a single number for each feature, through which nothing is learned, expected a batch of \
+                   at least 2";
+    let (done, said) = train("head=true", &[]);
+    assert!(!done && said.contains("head.0: ") && said.contains(refused), "{said}");
+    let norm = recipe.replace("]\n", "  { layer = \"batch_norm\" },\n]\n");
+    fs::write(temp.path().join("one.toml"), &norm).unwrap();
+    let (done, said) = train("steps=1", &[]);
+    assert!(!done && said.contains("encoder[2]: ") && said.contains(refused), "{said}");
+    // Two glyphs are enough, and so are the pixels of one.
+    fs::remove_dir_all(temp.path().join("run")).unwrap();
+    let (done, said) = train("batch=2", &["--set", "steps=2"]);
+    assert!(done, "{said}");
+    fs::remove_dir_all(temp.path().join("run")).unwrap();
+    fs::write(
+        temp.path().join("one.toml"),
+        norm.replace("{ layer = \"flatten\" }", "{ layer = \"batch_norm\" }, { layer = \"flatten\" }")
+            .replace("  { layer = \"batch_norm\" },\n]", "]"),
+    )
+    .unwrap();
+    let (done, said) = train("steps=2", &[]);
+    assert!(done, "{said}");
+}
+
+#[test]
 fn any_tree_of_images_is_data_and_what_was_understood_is_said() {
     let temp = tempfile::tempdir().unwrap();
     let set = glyphs(6, 4);

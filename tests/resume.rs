@@ -193,18 +193,22 @@ fn an_interrupted_and_a_killed_run_go_on_to_the_bytes_of_one_that_was_left_alone
         assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
     };
 
-    // Ctrl-C: the step is finished and saved, and the way to go on is said.
-    let child = spawn(temp.path(), "stopped");
-    wait_for(&at("stopped/metrics.csv"));
-    signal(&child, "-INT");
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("Interrupted: finishing the step and saving."), "{said}");
-    assert!(said.contains("go on with: twinglyph train --resume stopped"), "{said}");
-    assert!(!at("stopped/model.safetensors").exists());
-    // What there is so far can be looked at.
-    succeed(temp.path(), &["evaluate", "stopped", "--pairs", "20"]);
+    // Ctrl-C, `docker stop`, a closed terminal: the step is finished and saved, and the way to go on is said.
+    let stopped = [("-INT", 130), ("-TERM", 143), ("-HUP", 129)];
+    for (name, code) in stopped {
+        let run = format!("stopped{name}");
+        let child = spawn(temp.path(), &run);
+        wait_for(&at(&format!("{run}/metrics.csv")));
+        signal(&child, name);
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains("Interrupted: finishing the step and saving."), "{said}");
+        assert!(said.contains(&format!("go on with: twinglyph train --resume {run}")), "{said}");
+        assert!(!at(&run).join("model.safetensors").exists());
+        // What there is so far can be looked at.
+        succeed(temp.path(), &["evaluate", &run, "--pairs", "20"]);
+    }
 
     // While a process trains in a directory, no other does.
     let mut child = spawn(temp.path(), "killed");
@@ -217,7 +221,7 @@ fn an_interrupted_and_a_killed_run_go_on_to_the_bytes_of_one_that_was_left_alone
     fs::write(at("killed/metrics.csv.17.tmp"), "half").unwrap();
     fs::write(at("killed/notes.tmp"), "mine").unwrap();
 
-    for run in ["stopped", "killed"] {
+    for run in ["stopped-INT", "stopped-TERM", "stopped-HUP", "killed"] {
         let output = twinglyph(temp.path(), &["train", "--resume", run]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
@@ -230,8 +234,8 @@ fn an_interrupted_and_a_killed_run_go_on_to_the_bytes_of_one_that_was_left_alone
         assert!(model == expected.1, "{run}: the model differs");
         assert_eq!(metrics, expected.2, "{run}");
     }
-    let said = succeed(temp.path(), &["train", "--resume", "stopped"]);
-    assert_eq!(said, "stopped is finished; more --epochs than its 60 train it further\n");
+    let said = succeed(temp.path(), &["train", "--resume", "stopped-INT"]);
+    assert_eq!(said, "stopped-INT is finished; more --epochs than its 60 train it further\n");
 }
 
 #[test]
@@ -259,6 +263,26 @@ fn a_run_killed_before_its_first_checkpoint_begins_again_and_a_longer_one_is_an_
     assert!(at("begun/model.safetensors").is_file());
     let said = fail(temp.path(), &["train", "--resume", "two", "--epochs", "3"], 2);
     assert!(said.contains("--epochs 3: the run has 4, expected at least as many"), "{said}");
+}
+
+/// `nohup` means that the end of the terminal is not that of the training.
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_to_outlive_its_terminal_goes_on() {
+    let temp = tempfile::tempdir().unwrap();
+    let child = Command::new("nohup")
+        .arg(env!("CARGO_BIN_EXE_twinglyph"))
+        .args(train(&["--out", "run"]))
+        .current_dir(temp.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for(&temp.path().join("run/config.toml"));
+    assert!(Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(temp.path().join("run/model.safetensors").is_file());
 }
 
 /// From the moment that a folder is a run it has the weights that --init took.

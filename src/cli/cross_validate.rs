@@ -1,7 +1,7 @@
 //! `twinglyph cross-validate`: how well a recipe teaches alphabets that it has not seen, and how sure that is.
 
 use super::listener::Terminal;
-use super::output::{note, print, print_json};
+use super::output::{known, note, print, print_json};
 use super::recipe_arguments::RecipeArguments;
 use std::time::Instant;
 use twinglyph::run::trained::load_data;
@@ -90,15 +90,15 @@ impl Observer for Progress {
     fn epoch(&mut self, m: &EpochMetrics, _: &Reading) -> Result<()> {
         if !self.quiet {
             note(format_args!(
-                "Fold {}/{} - epoch {} - {:.0}s - loss: {:.4} - val_loss: {:.4} - val_accuracy: {:.4} - val_auc: {:.4}",
+                "Fold {}/{} - epoch {} - {:.0}s - loss: {:.4} - val_loss: {:.4} - val_accuracy: {} - val_auc: {}",
                 self.fold,
                 self.folds,
                 m.epoch,
                 self.started.elapsed().as_secs_f64(),
                 m.loss,
                 m.val_loss,
-                m.val_accuracy,
-                m.val_auc,
+                known(m.val_accuracy, 4),
+                known(m.val_auc, 4),
             ));
         }
         Ok(())

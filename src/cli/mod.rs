@@ -93,7 +93,7 @@ impl Command {
     }
 }
 
-/// Runs the program; 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+/// Runs the program; 0 done, 1 failed, 2 wrong usage, 128 and its number where a signal ended it.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(trace::join_sizes(std::env::args_os())) {
         Ok(cli) => cli,

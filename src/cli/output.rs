@@ -31,6 +31,12 @@ pub(super) fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
 }
 
+/// A number with so many decimals, or a word where there is none: the accuracy of pairs of one kind, for example.
+pub(super) fn known(number: impl Into<f64>, decimals: usize) -> String {
+    let number = number.into();
+    if number.is_nan() { "unknown".into() } else { format!("{number:.decimals$}") }
+}
+
 /// Refuses a name for `--picture` that is not a PNG's, before anything is computed.
 pub(super) fn check_picture(path: Option<&Path>) -> Result<()> {
     let is_png =

@@ -1,7 +1,7 @@
 //! What a training shows while it goes on.
 
 use super::interrupt;
-use super::output::note;
+use super::output::{known, note};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -46,13 +46,15 @@ fn monitors(metrics: &EpochMetrics, reading: &Reading) -> String {
     let (low, high) =
         norms.fold((f64::INFINITY, 0.0), |(low, high), norm| (f64::min(low, norm), f64::max(high, norm)));
     format!(
-        "val_auc: {:.4} - threshold: {:.4} - learning_rate: {:.2e} - loss over that of having learned nothing: {:.3} - \
-         spread: {mean:.3} (least {least:.3}) - distance: {positive:.3} same, {negative:.3} different{}{} - \
+        "val_auc: {} - threshold: {} - learning_rate: {:.2e} - loss over that of having learned nothing: {:.3} - \
+         spread: {mean:.3} (least {least:.3}) - distance: {} same, {} different{}{} - \
          gradients: {low:.1e} to {high:.1e}",
-        metrics.val_auc,
-        metrics.threshold,
+        known(metrics.val_auc, 4),
+        known(metrics.threshold, 4),
         metrics.learning_rate,
         reading.loss_ratio,
+        known(positive, 3),
+        known(negative, 3),
         share("active triplets", reading.active),
         share("saturated", reading.saturated),
     )
@@ -93,7 +95,8 @@ impl Watcher for Progress {
         if !self.bar.is_hidden() && self.looked.is_none_or(|looked| looked.elapsed() > LOOK) {
             (self.accuracy, self.looked) = (accuracy(), Some(Instant::now()));
         }
-        self.bar.set_message(format!("{ms:.0}ms/step - loss: {loss:.4} - accuracy: {:.4}", self.accuracy));
+        self.bar
+            .set_message(format!("{ms:.0}ms/step - loss: {loss:.4} - accuracy: {}", known(self.accuracy, 4)));
     }
 
     fn epoch(&mut self, metrics: &EpochMetrics, reading: &Reading, seconds: f64) {
@@ -101,14 +104,14 @@ impl Watcher for Progress {
         if self.talk != Talk::Nothing {
             let (epochs, steps) = (self.epochs, self.steps);
             let line = format!(
-                "Epoch {}/{epochs} - {steps}/{steps} - {seconds:.0}s {:.0}ms/step - loss: {:.4} - accuracy: {:.4} - \
-                 val_loss: {:.4} - val_accuracy: {:.4}",
+                "Epoch {}/{epochs} - {steps}/{steps} - {seconds:.0}s {:.0}ms/step - loss: {:.4} - accuracy: {} - \
+                 val_loss: {:.4} - val_accuracy: {}",
                 metrics.epoch,
                 seconds * 1e3 / steps as f64,
                 metrics.loss,
-                metrics.accuracy,
+                known(metrics.accuracy, 4),
                 metrics.val_loss,
-                metrics.val_accuracy,
+                known(metrics.val_accuracy, 4),
             );
             self.bar.suspend(|| note(line));
         }

@@ -1,6 +1,6 @@
 //! `twinglyph train`: trains a model, or goes on with a training, and shows what it learned.
 
-use super::interrupt::{self, INTERRUPTED};
+use super::interrupt;
 use super::listener::Terminal;
 use super::output::{note, print};
 use super::progress::{Progress, Talk};
@@ -147,7 +147,7 @@ fn on(recipe: &Recipe, set: &Dataset, split: &Split) -> String {
     )
 }
 
-/// Trains to the end, or until Ctrl-C, and shows what comes of it.
+/// Trains to the end, or until a signal, and shows what comes of it.
 fn train(session: Session<'_>, talk: Talk, first: impl Fn(&str) -> String) -> Result<ExitCode> {
     let (recipe, path) = (session.recipe().clone(), session.path().to_path_buf());
     let shown = path.display().to_string();
@@ -167,7 +167,7 @@ fn train(session: Session<'_>, talk: Talk, first: impl Fn(&str) -> String) -> Re
                 "Stopped and saved after epoch {epoch} of {} and {step} steps; go on with: twinglyph train --resume {shown}",
                 recipe.epochs
             ));
-            Ok(ExitCode::from(INTERRUPTED))
+            Ok(ExitCode::from(interrupt::code()))
         }
         Ended::Finished { evaluation, kept } => {
             if talk != Talk::Nothing && recipe.keep_best {

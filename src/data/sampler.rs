@@ -90,11 +90,12 @@ impl PairSampler {
         self.pair(same, rng)
     }
 
-    /// `n` pairs: the first of one label, the second of two, and so on in turn; not shuffled.
+    /// `n` pairs of a row of pairs, from number `first` on: those of even numbers are of one label, the others of two.
     ///
-    /// An odd `n` has one same pair more; the mean over a batch does not know its order.
-    pub fn batch(&self, n: usize, rng: &mut impl Rng) -> Vec<Pair> {
-        (0..n).map(|i| self.pair(i % 2 == 0, rng)).collect()
+    /// So batches that go on where the one before ended are of as many same pairs as different ones, whatever `n`. They are
+    /// not shuffled: the mean over a batch does not know its order.
+    pub fn batch(&self, first: usize, n: usize, rng: &mut impl Rng) -> Vec<Pair> {
+        (first..first + n).map(|i| self.pair(i.is_multiple_of(2), rng)).collect()
     }
 
     /// A pair of the same label, or of different ones.

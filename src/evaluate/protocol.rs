@@ -207,7 +207,7 @@ impl Drawing<'_> {
     fn glyphs(&self) -> Vec<usize> {
         match &self.sampler {
             // Drawn again for their distances: a million pairs need not be kept.
-            Sampler::Glyphs(sampler) => glyphs_of(&sampler.batch(self.pairs, &mut self.rng())).collect(),
+            Sampler::Glyphs(sampler) => glyphs_of(&sampler.batch(0, self.pairs, &mut self.rng())).collect(),
             Sampler::Sets(sampler) => sampler.glyphs().collect(),
         }
     }
@@ -216,7 +216,7 @@ impl Drawing<'_> {
     fn score(self, model: &Model<f32>, set: &Dataset, encoded: &Encoded) -> Result<Vec<ScoredPair>> {
         let mut rng = self.rng();
         match self.sampler {
-            Sampler::Glyphs(sampler) => score(model, set, encoded, &sampler.batch(self.pairs, &mut rng)),
+            Sampler::Glyphs(sampler) => score(model, set, encoded, &sampler.batch(0, self.pairs, &mut rng)),
             Sampler::Sets(mut sampler) => sampler.score(model, encoded, self.pairs, &mut rng),
         }
     }

@@ -179,7 +179,7 @@ impl Recipe {
             if !fits {
                 return Err(Error::input(
                     format!("encoder[{i}]"),
-                    format!("a size beyond {LARGEST} (padding: 1024)"),
+                    format!("has a size beyond {LARGEST} (padding: 1024), expected a smaller one"),
                 ));
             }
         }
@@ -188,10 +188,35 @@ impl Recipe {
             let message = format!("makes {shape} of an image, expected at most {} numbers", 1 << 27);
             return Err(Error::input(format!("encoder[{i}]"), message));
         }
+        self.check_batch_norms(shapes.iter().map(|shape| shape.len() / shape.dims()[1]))?;
         let parameters = self.architecture().parameters()?;
         let count = parameters.iter().flatten().fold(0, |sum: usize, p| sum.saturating_add(p.shape.len()));
         if count > 1 << 28 {
-            return Err(Error::input("encoder", format!("{count} parameters, expected at most {}", 1 << 28)));
+            return Err(Error::input(
+                "encoder",
+                format!("has {count} parameters, expected at most {}", 1 << 28),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether every batch-norm has more than one number for each feature to normalise by; `numbers` are those of an image
+    /// after each layer. The images of each side of pairs or triplets are encoded by themselves; a batch of labels is never one.
+    fn check_batch_norms(&self, numbers: impl Iterator<Item = usize>) -> Result<()> {
+        let architecture = self.architecture();
+        if architecture.objective.form() == Form::Labels {
+            return Ok(());
+        }
+        let encoder = self.encoder.iter().zip(numbers).enumerate();
+        let encoder = encoder.map(|(i, (layer, numbers))| (format!("encoder[{i}]"), layer, numbers));
+        let head = architecture.head_layers();
+        let head = head.iter().enumerate().map(|(i, layer)| (format!("head.{i}"), layer, 1));
+        for (place, layer, numbers) in encoder.chain(head) {
+            if matches!(layer, Layer::BatchNorm { .. }) && self.batch * numbers < 2 {
+                let message = "is a batch-norm over a single number for each feature, through which nothing is \
+                               learned, expected a batch of at least 2";
+                return Err(Error::input(place, message));
+            }
         }
         Ok(())
     }

@@ -6,7 +6,8 @@ use crate::{Error, Result};
 /// Columns of the norms of layers' gradients begin with it.
 pub const GRADIENT: &str = "gradient_";
 
-/// The text. `readings` and `seconds` have an entry for each of `history`; what a run does not have is left empty.
+/// The text. `readings` and `seconds` have an entry for each of `history`; what a run does not have, or cannot
+/// say, is left empty.
 pub fn metrics_csv(history: &[EpochMetrics], readings: &[Reading], seconds: &[f64]) -> String {
     let mut csv = String::from(
         "epoch,loss,accuracy,val_loss,val_accuracy,val_auc,threshold,learning_rate,loss_ratio,least_spread,\
@@ -16,17 +17,19 @@ pub fn metrics_csv(history: &[EpochMetrics], readings: &[Reading], seconds: &[f6
         csv += &format!(",{GRADIENT}{layer}");
     }
     csv += ",seconds\n";
-    let optional = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+    let known = |value: f64, text: String| if value.is_nan() { String::new() } else { text };
+    let number = |value: f64| known(value, value.to_string());
+    let optional = |value: Option<f64>| value.map_or(String::new(), number);
     for ((m, r), seconds) in history.iter().zip(readings).zip(seconds) {
         let figures =
             [m.loss, m.accuracy, m.val_loss, m.val_accuracy, m.val_auc, m.threshold, m.learning_rate];
         let mut cells = vec![m.epoch.to_string()];
-        cells.extend(figures.map(|figure| figure.to_string()));
-        cells.extend([r.loss_ratio, r.spread[0], r.spread[1], r.length].map(|figure| figure.to_string()));
+        cells.extend(figures.map(|figure| known(figure.into(), figure.to_string())));
+        cells.extend([r.loss_ratio, r.spread[0], r.spread[1], r.length].map(number));
         cells.push(optional(r.saturated));
-        cells.extend([r.distance[0], r.distance[1], r.distance_spread].map(|figure| figure.to_string()));
+        cells.extend([r.distance[0], r.distance[1], r.distance_spread].map(number));
         cells.push(optional(r.active));
-        cells.extend(r.gradients.iter().map(|(_, norm)| norm.to_string()));
+        cells.extend(r.gradients.iter().map(|(_, norm)| number(*norm)));
         cells.push(format!("{seconds:.3}"));
         csv += &cells.join(",");
         csv.push('\n');

@@ -83,9 +83,11 @@ impl Sampler {
         })
     }
 
-    pub(super) fn batch(&self, rng: &mut impl Rng) -> Batch {
+    /// The batch of the step of this number, counted through all epochs.
+    pub(super) fn batch(&self, step: usize, rng: &mut impl Rng) -> Batch {
         match self {
-            Sampler::Pairs(sampler, n) => Batch::Pairs(sampler.batch(*n, rng)),
+            // Of an odd batch every other step has a same pair more; only the lowest bit of the product counts.
+            Sampler::Pairs(sampler, n) => Batch::Pairs(sampler.batch((step % 2) * (n % 2), *n, rng)),
             Sampler::Triplets(sampler, n) => Batch::Triplets(sampler.batch(*n, rng)),
             Sampler::Labels(sampler) => Batch::Labels(sampler.batch(rng)),
         }

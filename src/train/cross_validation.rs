@@ -71,7 +71,7 @@ pub fn cross_validate(
         let model = Model::new(architecture.clone(), settings.seed)?;
         let trained = train(settings.clone(), model, set, &split, &mut Inner(observer))?;
         let drawn =
-            PairSampler::new(set, &part, settings.label)?.batch(pairs, &mut rng(settings.seed, PAIRS));
+            PairSampler::new(set, &part, settings.label)?.batch(0, pairs, &mut rng(settings.seed, PAIRS));
         let scored = score_glyphs(&trained.model, set, &drawn)?;
         let figures = Figures::of(&scored, trained.rule.threshold);
         for (&alphabet, name) in part.iter().zip(&names) {

@@ -143,7 +143,7 @@ impl<'a> Training<'a> {
     fn one_step(&mut self) -> Result<f32> {
         let index = self.epoch * self.settings.steps + self.step;
         self.adam.set_learning_rate(self.settings.learning_rate_at(index));
-        let batch = self.sampler.batch(&mut self.rng);
+        let batch = self.sampler.batch(index, &mut self.rng);
         let by_character = self.settings.label == Label::Character;
         let loss = batch.step(&mut self.model, &self.images, index, by_character, &mut self.tally)?;
         if let Some(place) = self.model.fault(loss)? {

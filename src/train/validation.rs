@@ -48,7 +48,7 @@ impl Validation {
     ) -> Result<Validation> {
         let label = settings.label;
         let count = settings.validation_pairs;
-        let pairs = PairSampler::new(set, held_out, label)?.batch(count, &mut rng(settings.seed, PAIRS));
+        let pairs = PairSampler::new(set, held_out, label)?.batch(0, count, &mut rng(settings.seed, PAIRS));
         let (mut triplets, mut batches) = (Vec::new(), Vec::new());
         match form {
             Form::Pairs => {}

@@ -33,11 +33,12 @@ fn a_batch_is_balanced_exactly() {
     let set = set(&SIZES);
     let sampler = PairSampler::new(&set, &[0, 1, 2, 3], Label::Alphabet).unwrap();
     let mut rng = rng(1, 0);
-    for n in [0, 1, 2, 7, 64] {
-        let batch = sampler.batch(n, &mut rng);
+    for (first, n) in [0, 1, 7].into_iter().flat_map(|first| [0, 1, 2, 7, 64].map(|n| (first, n))) {
+        let batch = sampler.batch(first, n, &mut rng);
         assert_eq!(batch.len(), n);
-        assert_eq!(batch.iter().filter(|p| p.same).count(), n.div_ceil(2));
-        assert!(batch.iter().enumerate().all(|(i, p)| p.same == (i % 2 == 0)));
+        assert!(batch.iter().enumerate().all(|(i, p)| p.same == ((first + i) % 2 == 0)), "{first}, {n}");
+        let same = batch.iter().filter(|p| p.same).count();
+        assert_eq!(same, if first % 2 == 0 { n.div_ceil(2) } else { n / 2 }, "{first}, {n}");
     }
 }
 
@@ -81,7 +82,7 @@ fn every_pair_of_glyphs_is_as_likely_as_another() {
     let set = set(&[3, 3]);
     let sampler = PairSampler::new(&set, &[0, 1], Label::Alphabet).unwrap();
     let mut counts: HashMap<Pair, usize> = HashMap::new();
-    for pair in sampler.batch(60_000, &mut rng(4, 0)) {
+    for pair in sampler.batch(0, 60_000, &mut rng(4, 0)) {
         *counts.entry(pair).or_default() += 1;
     }
     let of = |same| counts.iter().filter(move |(p, _)| p.same == same).map(|(_, &c)| c).collect::<Vec<_>>();
@@ -95,8 +96,8 @@ fn every_pair_of_glyphs_is_as_likely_as_another() {
 fn a_seed_gives_the_same_batch_again() {
     let set = set(&SIZES);
     let sampler = PairSampler::new(&set, &[0, 1, 2, 3], Label::Alphabet).unwrap();
-    assert_eq!(sampler.batch(9, &mut rng(5, 1)), sampler.batch(9, &mut rng(5, 1)));
-    assert_ne!(sampler.batch(9, &mut rng(5, 1)), sampler.batch(9, &mut rng(5, 2)));
+    assert_eq!(sampler.batch(0, 9, &mut rng(5, 1)), sampler.batch(0, 9, &mut rng(5, 1)));
+    assert_ne!(sampler.batch(0, 9, &mut rng(5, 1)), sampler.batch(0, 9, &mut rng(5, 2)));
 }
 
 #[test]
@@ -123,14 +124,14 @@ fn with_the_character_as_the_label_pairs_and_triplets_follow_it() {
     let character = |glyph: usize| (set.glyphs()[glyph].alphabet, set.glyphs()[glyph].character);
     let mut rng = rng(6, 0);
     let pairs = PairSampler::new(&set, &[0, 2], Label::Character).unwrap();
-    for pair in pairs.batch(5_000, &mut rng) {
+    for pair in pairs.batch(0, 5_000, &mut rng) {
         assert_eq!(pair.same, character(pair.left) == character(pair.right));
         assert_ne!(pair.left, pair.right);
         assert_ne!(character(pair.left).0, 1);
     }
     // Different characters of one alphabet are different too.
     assert!(
-        pairs.batch(100, &mut rng).iter().any(|p| !p.same && character(p.left).0 == character(p.right).0)
+        pairs.batch(0, 100, &mut rng).iter().any(|p| !p.same && character(p.left).0 == character(p.right).0)
     );
     for t in TripletSampler::new(&set, &[1], Label::Character).unwrap().batch(1_000, &mut rng) {
         assert_eq!(character(t.anchor), character(t.positive));

@@ -272,10 +272,9 @@ impl Layer {
             return layer.output_shape(input);
         }
         let parameters = self.parameters(input)?;
-        // In training batch-norm reads no running statistics.
-        let read = parameters.iter().filter(|p| p.source.is_trainable());
-        let shapes: Vec<&Shape> = std::iter::once(input).chain(read.map(|p| &p.shape)).collect();
-        self.op::<f32>(Mode::Train { seed: 0 }).output_shape(&shapes)
+        let shapes: Vec<&Shape> = std::iter::once(input).chain(parameters.iter().map(|p| &p.shape)).collect();
+        // In training the same, but that a batch-norm needs more than one number for each feature.
+        self.op::<f32>(Mode::Eval).output_shape(&shapes)
     }
 
     /// Applies it to x; in training, batch-norm's running statistics are updated.

@@ -64,6 +64,18 @@ fn checked_shape(op: &'static str, inputs: &[&Shape], names: &[&str]) -> Result<
     Ok(inputs[0].clone())
 }
 
+/// A number less its own mean is 0, whatever it is: nothing can be learned through a batch-norm over one.
+pub(super) fn enough_to_normalise(op: &'static str, x: &Shape) -> Result<()> {
+    let of_each = sizes(op, x)?;
+    if of_each.images * of_each.positions < 2 {
+        let message = format!(
+            "an input of shape {x} has a single number for each feature, expected at least two, such as a larger batch"
+        );
+        return Err(Error::shape(op, message));
+    }
+    Ok(())
+}
+
 pub(super) fn add<E: Element>(target: &mut Option<Tensor<E>>, value: impl Fn(usize) -> E) {
     for (i, target) in target.iter_mut().flat_map(|t| t.values_mut()).enumerate() {
         *target += value(i);
@@ -76,7 +88,9 @@ impl<E: Element> Op<E> for BatchNorm {
     }
 
     fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape> {
-        checked_shape("batch_norm", inputs, &["gamma", "beta"])
+        let shape = checked_shape("batch_norm", inputs, &["gamma", "beta"])?;
+        enough_to_normalise("batch_norm", &shape)?;
+        Ok(shape)
     }
 
     fn forward(&self, inputs: &[&Tensor<E>], output: &mut Tensor<E>, saved: &mut Saved<E>) {
@@ -162,6 +176,8 @@ impl Samples for BatchNorm {
             Refusal::new(op, [&[2, 3], &[2], &[3]], "gamma of shape (2), expected (3)"),
             Refusal::new(op, [&[2, 3, 4], &[3], &[3]], "expected (N, C, H, W) or (N, F)"),
             Refusal::new(op, [&[0, 3], &[3], &[3]], "empty input of shape (0, 3)"),
+            Refusal::new(op, [&[1, 3], &[3], &[3]], "expected at least two, such as a larger batch"),
+            Refusal::new(op, [&[1, 3, 1, 1], &[3], &[3]], "expected at least two, such as a larger batch"),
         ]
     }
 }

@@ -14,7 +14,7 @@
 //! dx        = gamma rstd (du - dbeta / N - xhat dgamma / N)
 //! ```
 
-use super::batch_norm::add;
+use super::batch_norm::{add, enough_to_normalise};
 use super::sample::{Numbers, Refusal, Sample, Samples};
 use super::shapes::{expect_inputs, expect_shape, features, not_empty};
 use crate::Result;
@@ -50,6 +50,7 @@ impl<E: Element> Op<E> for NormalisedDense {
             expect_shape(NAME, name, shape, dims)?;
         }
         not_empty(NAME, inputs)?;
+        enough_to_normalise(NAME, inputs[0])?;
         Ok([n, outputs].into())
     }
 
@@ -126,6 +127,11 @@ impl Samples for NormalisedDense {
             Refusal::new(op, [&[2, 3], &[2], &[3], &[4, 3], &[4]], "gamma of shape (2), expected (3)"),
             Refusal::new(op, [&[2, 3], &[3], &[3], &[4, 2], &[4]], "weight of shape (4, 2), expected (4, 3)"),
             Refusal::new(op, [&[0, 3], &[3], &[3], &[4, 3], &[4]], "empty input of shape (0, 3)"),
+            Refusal::new(
+                op,
+                [&[1, 3], &[3], &[3], &[4, 3], &[4]],
+                "expected at least two, such as a larger batch",
+            ),
         ]
     }
 }
