@@ -264,12 +264,14 @@ impl<E: Element> Model<E> {
         let width = self.architecture.embedding_len()?;
         let mut embeddings = Vec::with_capacity(count * width);
         let batch = batch(&self.architecture)?;
+        // All batches are of one size, so that each finds the memory of the one before. What is missing of it in the last is
+        // blank, fewer images than there are batches: from `MANY_IMAGES` on, how many there are changes no number.
+        let each = count.div_ceil(count.div_ceil(batch).max(1));
+        let rows = each.max(batch.min(MANY_IMAGES));
         self.read(|tape, vars, mark| {
-            for start in (0..count).step_by(batch) {
+            for start in (0..count).step_by(each.max(1)) {
                 tape.truncate(mark);
-                let n = batch.min(count - start);
-                // Blank images are added to a few: from so many on, how many there are changes no number.
-                let rows = n.max(batch.min(MANY_IMAGES));
+                let n = each.min(count - start);
                 let images = tape.constant_with([rows, c, h, w], |values| {
                     let (images, blank) = values.split_at_mut(n * c * h * w);
                     blank.fill(E::ZERO);

@@ -200,6 +200,10 @@ fn embedding_one_number_of_images_after_the_other_holds_no_more_than_the_largest
         // The same number again takes nothing, and a few of another give the memory back.
         let [kept, _] = embed(&model, 64);
         assert!(kept.unsigned_abs() < largest / 100, "{kept} bytes more are kept");
+        // Batches of one size, the last filled up: each takes the memory of the one before.
+        embed(&model, 97);
+        let sizes = counted(|| _ = embed(&model, 97));
+        assert!(sizes.keys().all(|&size| size < largest / 100), "{sizes:?}");
         for _ in 0..5 {
             embed(&model, 16);
         }
