@@ -112,7 +112,7 @@ const POSITIONS_OF_TWO_FILTERS: usize = 3;
 const SHORT_PATCH: usize = 8;
 const LONG_PATCH: usize = 128;
 const MANY_FILTERS: usize = 64;
-/// Columns, y and dx: products that are done before the other ways' tables and weights are made ready.
+/// Columns, y: products that are done before the other ways' tables and weights are made ready; for dx four times as many.
 const TINY: u64 = 1 << 11;
 /// Columns, dx: what it costs to add a row of the output in a row of columns to its pixels.
 const RUN: usize = 20;
@@ -213,7 +213,7 @@ pub fn way(pass: Pass, g: &Geometry, place: Place) -> Way {
                 g.is_dilated()
                     || g.is_apart()
                     || dear_gather(g)
-                    || products(g) < TINY
+                    || products(g) < 4 * TINY
                     || short_patches(g, if g.is_pixel() { FILTERS_A_PIXEL } else { FILTERS_A_WEIGHT })
             }
         },
