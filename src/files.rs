@@ -50,13 +50,27 @@ fn missing(path: &Path, what: &str, error: std::io::Error) -> Error {
     }
 }
 
-/// What [`read`] or [`read_stream`] gave, as text.
+/// What [`read`] or [`read_stream`] gave, as text, without a byte-order mark.
 ///
 /// # Errors
 /// When it is not UTF-8.
 pub fn text(path: &Path, what: &str, bytes: Vec<u8>) -> Result<String> {
-    String::from_utf8(bytes)
-        .map_err(|_| Error::input(path.display(), format!("is no UTF-8 text, expected {what}")))
+    utf8(&bytes, what).map_err(|message| Error::input(path.display(), message))
+}
+
+/// The same of a file that the caller names; the error is the rest of a sentence that begins with it.
+pub fn utf8(bytes: &[u8], what: &str) -> std::result::Result<String, String> {
+    // Letters of most scripts in UTF-16 have a byte 0, and Windows begins the file with a mark.
+    if bytes.starts_with(b"\xff\xfe")
+        || bytes.starts_with(b"\xfe\xff")
+        || bytes.get(..2).is_some_and(|two| two.contains(&0))
+    {
+        return Err(format!("is text in UTF-16, or none, expected {what} in UTF-8: save it as that"));
+    }
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    std::str::from_utf8(text)
+        .map(str::to_string)
+        .map_err(|_| format!("is no text in UTF-8, expected {what}: save it as UTF-8"))
 }
 
 /// Writes a file whole or not at all: beside it under a name of its own, synced, then renamed over it. Where a link is, what
@@ -233,7 +247,16 @@ mod tests {
                 .ends_with("none: does not exist, expected a number")
         );
         let error = text(&path, "a number", vec![0xff]).unwrap_err().to_string();
-        assert!(error.ends_with("file: is no UTF-8 text, expected a number"), "{error}");
+        assert!(error.ends_with("file: is no text in UTF-8, expected a number: save it as UTF-8"), "{error}");
+        // As Windows saves "5" in Unicode, in both orders, and without a mark.
+        for bytes in [&b"\xff\xfe5\0"[..], b"\xfe\xff\x005", b"5\0", b"\x005"] {
+            let error = text(&path, "a number", bytes.into()).unwrap_err().to_string();
+            assert!(
+                error.ends_with("text in UTF-16, or none, expected a number in UTF-8: save it as that"),
+                "{error}"
+            );
+        }
+        assert_eq!(text(&path, "a number", b"\xef\xbb\xbf5".into()).unwrap(), "5");
     }
 
     #[cfg(unix)]

@@ -209,13 +209,21 @@ fn compare_takes_any_png_and_says_what_it_did() {
     assert!(said.contains("210 x 210 pixels, fitted to 105 x 105"), "{said}");
     assert!(said.contains("light on dark"), "{said}");
     let verdict = json(std::str::from_utf8(&output.stdout).unwrap());
-    has_keys(&verdict, &["distance", "threshold", "same_alphabet", "probability"]);
+    has_keys(&verdict, &["distance", "threshold", "same_alphabet", "probability", "remarks"]);
+    let remarks: Vec<&str> =
+        verdict["remarks"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
+    assert_eq!(remarks, said.lines().collect::<Vec<_>>());
+    assert_eq!(remarks.len(), 2, "{remarks:?}");
     let (distance, threshold) =
         (verdict["distance"].as_f64().unwrap(), verdict["threshold"].as_f64().unwrap());
     assert_eq!(verdict["same_alphabet"].as_bool().unwrap(), distance <= threshold);
     // A glyph and itself are as near as can be.
     let same = json(&succeed(temp.path(), &["compare", "run", "a.png", "a.png", "--json"]));
-    assert!(same["distance"].as_f64().unwrap() < 1e-3 && same["same_alphabet"].as_bool().unwrap());
+    assert_eq!(
+        (&same["distance"], &same["same_alphabet"]),
+        (&serde_json::json!(0.0), &serde_json::json!(true))
+    );
+    assert_eq!(same["remarks"], serde_json::json!([]));
     let text = succeed(temp.path(), &["compare", "run", "a.png", "a.png"]);
     let probability = same["probability"].as_f64().unwrap();
     assert!((0.0..=1.0).contains(&probability));
@@ -322,12 +330,14 @@ fn gradcheck_and_bench_print_the_documented_json() {
     let result = json(&succeed(here, &["gradcheck", "--op", "relu", "--json"]));
     assert_eq!(result["ops"].as_array().unwrap().len(), 1);
     for more in [&[][..], &["--infer"], &["--recipe", "figure5-triplet"], &["--channels", "2"]] {
-        let arguments = [&["bench", "--pairs", "1", "--threads", "1", "--json"], more].concat();
+        let arguments = [&["bench", "--pairs", "2", "--threads", "1", "--json"], more].concat();
         let timing = json(&succeed(here, &arguments));
         has_keys(&timing, &["ms_per_step", "ms_min", "images_per_s", "peak_rss_mib"]);
         assert!(timing["ms_min"].as_f64().unwrap() > 0.0);
         assert!(timing["ms_per_step"].as_f64().unwrap() >= timing["ms_min"].as_f64().unwrap());
     }
+    let said = fail(here, &["bench", "--pairs", "1"], 1);
+    assert!(said.contains("--pairs 1: ") && said.contains("a single number for each feature"), "{said}");
 }
 
 #[test]

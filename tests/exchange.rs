@@ -127,7 +127,15 @@ fn what_gradients_cannot_use_is_named() {
         ),
         (
             refused(&|batch| batch.put("same", vec![1.0f32, 0.5, 0.0])),
-            "array same has the shape [3], expected 3 whole numbers from 0 to 1",
+            "array same has 0.5 at 1, expected 3 whole numbers from 0 to 1",
+        ),
+        (
+            refused(&|batch| batch.put("same", vec![-1.0f32, 1.0, 1.0])),
+            "array same has -1 at 0, expected 3 whole numbers from 0 to 1",
+        ),
+        (
+            refused(&|batch| batch.put("same", vec![1.0f32; 4])),
+            "array same has the shape [4], expected 3 whole numbers from 0 to 1",
         ),
         (
             refused(&|batch| batch.put("left", vec![1.0f32; 9600])),

@@ -156,7 +156,7 @@ pub(super) fn run(arguments: Arguments) -> Result<()> {
             recorder.forget();
         }
         let start = Instant::now();
-        let result = step()?;
+        let result = step().map_err(|error| Error::input(format!("--pairs {pairs}"), error.to_string()))?;
         if i >= WARM_UP {
             times.push(start.elapsed().as_secs_f64() * 1e3);
         }

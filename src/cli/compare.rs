@@ -62,6 +62,8 @@ struct Verdict {
     /// Of each side, where one has several.
     #[serde(skip_serializing_if = "Option::is_none")]
     glyphs: Option<[usize; 2]>,
+    /// What was done to make the images fit, as stderr has it.
+    remarks: Vec<String>,
     #[serde(skip)]
     same: bool,
 }
@@ -77,6 +79,7 @@ struct Side {
     /// In the table of means.
     row: usize,
     glyphs: usize,
+    remarks: Vec<String>,
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
@@ -160,7 +163,7 @@ fn compare(run: &mut TrainedRun, pairs: &[[PathBuf; 2]]) -> Result<Vec<Verdict>>
         if sides.contains_key(path.as_path()) {
             continue;
         }
-        let glyphs = read_all(path)?;
+        let (glyphs, remarks): (Vec<Pixels>, Vec<Vec<String>>) = read_all(path)?.into_iter().unzip();
         let embeddings = embed(&run.model, GLYPH_SIZE, glyphs.len(), |i| &glyphs[i])?;
         let width = embeddings.dims()[1];
         let normalised = run.model.architecture().normalises();
@@ -169,17 +172,27 @@ fn compare(run: &mut TrainedRun, pairs: &[[PathBuf; 2]]) -> Result<Vec<Verdict>>
             1 => means.extend_from_slice(embeddings.values()),
             _ => means.extend(mean(embeddings.values().chunks(width), width, normalised)),
         }
-        sides.insert(path, Side { row: sides.len(), glyphs: glyphs.len() });
+        let side = Side { row: sides.len(), glyphs: glyphs.len(), remarks: remarks.concat() };
+        sides.insert(path, side);
     }
     let width = means.len() / sides.len().max(1);
     let means = Tensor::new([sides.len(), width], means)?;
     let found: Vec<[&Side; 2]> =
         pairs.iter().map(|pair| pair.each_ref().map(|path| &sides[path.as_path()])).collect();
     let rows: Vec<(usize, usize)> = found.iter().map(|[a, b]| (a.row, b.row)).collect();
-    let distances = run.model.distances(&means, &rows)?;
+    let mut distances = run.model.distances(&means, &rows)?;
+    if !run.model.architecture().head {
+        // The loss keeps the distance of equals from 0, where the root has no slope; an answer need not.
+        let row = |i: usize| &means.values()[i * width..][..width];
+        for (distance, &(a, b)) in distances.iter_mut().zip(&rows) {
+            *distance = if row(a) == row(b) { 0.0 } else { *distance };
+        }
+    }
     let label = run.config.label;
     let verdict = |(sides, distance): ([&Side; 2], f32)| {
         let [a, b] = sides.map(|side| side.glyphs);
+        let own = if sides[0].row == sides[1].row { &sides[..1] } else { &sides[..] };
+        let remarks = own.iter().flat_map(|side| side.remarks.clone()).collect();
         let (rule, _) = run.rule_for(a.min(b));
         let same = distance <= rule.threshold;
         Verdict {
@@ -190,31 +203,34 @@ fn compare(run: &mut TrainedRun, pairs: &[[PathBuf; 2]]) -> Result<Vec<Verdict>>
             same_character: (label == Label::Character).then_some(same),
             probability: rule.calibration.map(|calibration| calibration.probability(distance)),
             glyphs: (a.max(b) > 1).then_some([a, b]),
+            remarks,
             same,
         }
     };
     Ok(found.into_iter().zip(distances).map(verdict).collect())
 }
 
-/// A glyph, or those of a folder by their names.
-fn read_all(path: &Path) -> Result<Vec<Pixels>> {
+/// A glyph, or those of a folder by their names, each with the remarks on it.
+fn read_all(path: &Path) -> Result<Vec<(Pixels, Vec<String>)>> {
     if !path.is_dir() {
         return Ok(vec![read(path)?]);
     }
     pngs_in(path)?.iter().map(|file| read(file)).collect()
 }
 
-/// A glyph's ink; a remark on stderr says what was done to make it fit.
-pub(super) fn read(path: &Path) -> Result<Pixels> {
+/// A glyph's ink, and remarks on what was done to make it fit, which stderr has too.
+pub(super) fn read(path: &Path) -> Result<(Pixels, Vec<String>)> {
     let (height, width) = GLYPH_SIZE;
     let glyph = decode_glyph(path, GLYPH_SIZE)?;
     let path = printable(&path.display().to_string());
+    let mut remarks = Vec::new();
     if glyph.source_size != (height, width) {
         let (h, w) = glyph.source_size;
-        note(format_args!("{path}: {h} x {w} pixels, fitted to {height} x {width}"));
+        remarks.push(format!("{path}: {h} x {w} pixels, fitted to {height} x {width}"));
     }
     if glyph.inverted {
-        note(format_args!("{path}: light on dark, taken as dark on light"));
+        remarks.push(format!("{path}: light on dark, taken as dark on light"));
     }
-    Ok(glyph.pixels())
+    remarks.iter().for_each(note);
+    Ok((glyph.pixels(), remarks))
 }

@@ -41,7 +41,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: Arguments) -> Result<()> {
     check_picture(arguments.picture.as_deref())?;
     let run = TrainedRun::load(&arguments.run)?;
-    let glyph = read(&arguments.glyph)?;
+    let (glyph, _) = read(&arguments.glyph)?;
     let terminal = Terminal::new(arguments.quiet);
     let set = run.dataset(&arguments.data, &terminal)?;
     let progress = Progress::new(&terminal, "encoding", set.glyphs().len() as u64);

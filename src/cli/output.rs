@@ -70,8 +70,10 @@ pub(super) fn use_threads(threads: Option<u16>) -> Result<()> {
         (None, None) => "threads".into(),
     };
     // rayon takes what is no number for none.
-    if variable.is_some_and(|value| value.parse::<u64>().is_ok_and(|count| count > MOST_THREADS as u64)) {
-        return Err(Error::usage(format!("{what}: expected at most {MOST_THREADS}")));
+    let fits =
+        |value: &str| value.is_empty() || value.parse().is_ok_and(|count: u64| count <= MOST_THREADS as u64);
+    if variable.is_some_and(|value| !fits(&value)) {
+        return Err(Error::usage(format!("{what}: expected a number of threads, at most {MOST_THREADS}")));
     }
     // 0 is rayon's own choice.
     rayon::ThreadPoolBuilder::new()

@@ -3,7 +3,7 @@
 use super::progress::Listener;
 use super::source::{Source, unexpected};
 use super::{Pixels, omniglot, png, published};
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -55,7 +55,7 @@ pub fn load(path: &Path, listener: &dyn Listener) -> Result<Vec<OneShotRun>> {
     }
     let contents = source.read_all(listener, |i, bytes| {
         let result = if source.name(i).ends_with(LABELS) {
-            text(bytes).map(Content::Text)
+            files::utf8(bytes, "lines of two image names").map(Content::Text)
         } else {
             png::glyph(bytes, omniglot::SIZE).map(Content::Image)
         };
@@ -125,11 +125,6 @@ fn add(source: &Source, images: &mut BTreeMap<u32, usize>, number: u32, i: usize
         }
         None => Ok(()),
     }
-}
-
-fn text(bytes: &[u8]) -> std::result::Result<String, String> {
-    String::from_utf8(bytes.to_vec())
-        .map_err(|_| "is not a text in UTF-8, expected lines of two image names".into())
 }
 
 /// Puts a run together from its files' contents.

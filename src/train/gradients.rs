@@ -55,10 +55,14 @@ impl Arrays {
     fn whole(&self, name: &str, n: usize, most: u32) -> Result<Vec<u32>> {
         let (shape, values) = self.get(name)?;
         let fits = |value: f64| (0.0..=f64::from(most)).contains(&value) && value.fract() == 0.0;
-        if values.len() != n || !values.iter().all(|&value| fits(value)) {
-            let message =
-                format!("array {name} has the shape {shape:?}, expected {n} whole numbers from 0 to {most}");
-            return Err(Error::input(&self.source, message));
+        let expected = format!("expected {n} whole numbers from 0 to {most}");
+        let refuse =
+            |found: String| Err(Error::input(&self.source, format!("array {name} has {found}, {expected}")));
+        if values.len() != n {
+            return refuse(format!("the shape {shape:?}"));
+        }
+        if let Some(at) = values.iter().position(|&value| !fits(value)) {
+            return refuse(format!("{} at {at}", values[at]));
         }
         Ok(values.iter().map(|&value| value as u32).collect())
     }

@@ -28,7 +28,7 @@ fn bench_says_which_way_each_convolution_goes_and_the_environment_asks_for_the_t
         "{ways}"
     );
     // Nothing is fused then, and the models' gradients are as right.
-    let profile = with("im2col", &["bench", "--recipe", "quickstart", "--pairs", "1", "--profile"]);
+    let profile = with("im2col", &["bench", "--recipe", "quickstart", "--pairs", "2", "--profile"]);
     let profile = String::from_utf8_lossy(&profile.stdout).into_owned();
     assert!(profile.contains("conv2d") && !profile.contains("conv_stack"), "{profile}");
     let checked = with("im2col", &["gradcheck", "--json"]);

@@ -214,7 +214,9 @@ pub const OPS: [(&str, Build); 51] = [
         )
     }),
     ("batch_norm", |c| {
-        let shape = features_or_images(c);
+        let mut shape = features_or_images(c);
+        // One number of each feature is refused.
+        shape[0] += usize::from(shape.iter().product::<usize>() == shape[1]);
         let channels = [shape[1]];
         let inputs = vec![c.distinct(&shape), c.tensor(&channels), c.tensor(&channels)];
         case(format!("{shape:?}"), BatchNorm { eps: 1e-3 }, inputs, &[1, 2])
@@ -228,7 +230,7 @@ pub const OPS: [(&str, Build); 51] = [
         case(format!("{shape:?}"), BatchNormEval { eps: 1e-3 }, inputs, &[0, 1, 2, 3])
     }),
     ("normalised_dense", |c| {
-        let (n, f, o) = (c.pick(1, 6), c.pick(1, 40), c.pick(1, 6));
+        let (n, f, o) = (c.pick(2, 6), c.pick(1, 40), c.pick(1, 6));
         let x = c.distinct(&[n, f]);
         let inputs = vec![x, c.tensor(&[f]), c.tensor(&[f]), c.tensor(&[o, f]), c.tensor(&[o])];
         case(format!("({n}, {f}) to {o}"), NormalisedDense { eps: 1e-3 }, inputs, &[1, 2, 3, 4])

@@ -110,19 +110,21 @@ fn names_do_not_reach_the_terminal_as_commands_to_it() {
 }
 
 #[test]
-fn as_many_threads_as_nobody_has_are_refused() {
+fn what_is_no_number_of_threads_is_refused() {
     let temp = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_twinglyph"))
-        .current_dir(temp.path())
-        .env("RAYON_NUM_THREADS", "100000")
-        .arg("recipes")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(
-        (output.status.code(), &said[..]),
-        (Some(2), "error: RAYON_NUM_THREADS=100000: expected at most 1024\n")
-    );
+    for (threads, code) in [("100000", 2), ("abc", 2), ("-1", 2), ("1.5", 2), ("", 0), ("2", 0)] {
+        let output = Command::new(env!("CARGO_BIN_EXE_twinglyph"))
+            .current_dir(temp.path())
+            .env("RAYON_NUM_THREADS", threads)
+            .arg("recipes")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let refused =
+            format!("error: RAYON_NUM_THREADS={threads}: expected a number of threads, at most 1024\n");
+        let expected = if code == 0 { "" } else { &refused };
+        assert_eq!((output.status.code(), &said[..]), (Some(code), expected));
+    }
 }
 
 #[test]

@@ -117,7 +117,8 @@ fn a_line_that_is_wrong_is_named_with_its_number() {
 fn windows_line_ends_and_empty_lines_are_read() {
     let mut entries = small("", 1);
     let labels = &mut entries.last_mut().unwrap().1;
-    *labels = String::from_utf8(labels.clone()).unwrap().replace('\n', "\r\n\r\n").into_bytes();
+    let text = String::from_utf8(labels.clone()).unwrap().replace('\n', "\r\n\r\n");
+    *labels = format!("\u{feff}{text}").into_bytes();
     assert_eq!(load_zip(&entries).unwrap(), load_zip(&small("", 1)).unwrap());
 }
 
@@ -191,9 +192,9 @@ fn a_damaged_file_is_named_with_what_was_expected() {
         "runs.zip: run01/test/item01.png: is 20 x 20 pixels, expected 105 x 105"
     );
     let mut entries = small("", 1);
-    entries.last_mut().unwrap().1 = vec![0xff, 0xfe];
+    entries.last_mut().unwrap().1 = vec![0xc3, b'('];
     assert_eq!(
         load_folder(&entries).unwrap_err(),
-        "run01/class_labels.txt: is not a text in UTF-8, expected lines of two image names"
+        "run01/class_labels.txt: is no text in UTF-8, expected lines of two image names: save it as UTF-8"
     );
 }
