@@ -38,7 +38,12 @@ impl<'a> Png<'a> {
     /// Reads the header of a PNG file's `bytes`; the decoder may use `memory` bytes beside the pixels.
     pub fn open(bytes: &'a [u8], memory: u64) -> Result<Png<'a>> {
         if !bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-            return Err("is not a PNG image, expected one".into());
+            return Err(known_kind(bytes).unwrap_or("is not a PNG image, expected one").into());
+        }
+        if bytes.get(12..16) == Some(b"CgBI") {
+            return Err(
+                "is packed as Xcode packs images for iPhones (CgBI), expected a plain PNG image".into()
+            );
         }
         check_palette(bytes)?;
         let limits = Limits { bytes: usize::try_from(memory).unwrap_or(usize::MAX) };
@@ -205,7 +210,43 @@ fn sentence(error: DecodingError) -> String {
     }
 }
 
-/// A library's message on one line and without its full stop.
+/// A library's message on one line and without its full stop; where it prints a chunk's kind as its program has it, the kind.
 fn plain(message: &str) -> String {
-    message.lines().next().unwrap_or_default().trim_end_matches('.').to_string()
+    let line = message.lines().next().unwrap_or_default().trim_end_matches('.');
+    let chunk = line.split_once("ChunkType { type: ").and_then(|(before, rest)| {
+        let (kind, rest) = rest.split_once(',')?;
+        Some(format!("{before}{kind}{}", rest.split_once('}')?.1))
+    });
+    chunk.unwrap_or_else(|| line.to_string())
+}
+
+/// What a file is that is no PNG, by its first bytes, and what helps: the rest of a sentence that begins with the file.
+fn known_kind(bytes: &[u8]) -> Option<&'static str> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    let begins =
+        |with: &str| text.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with.as_bytes()));
+    let is_svg =
+        || begins("<svg") || begins("<?xml") && text.windows(4).take(1024).any(|four| four == b"<svg");
+    Some(match bytes {
+        [] => "is empty, expected a PNG image",
+        _ if begins("version https://git-lfs") => {
+            "is a Git LFS pointer, expected a PNG image: run git lfs pull"
+        }
+        _ if begins("<!doctype html") || begins("<html") => {
+            "is an HTML page, expected a PNG image: the download failed"
+        }
+        _ if is_svg() => "is an SVG drawing, expected a PNG image: export it as one",
+        [0xff, 0xd8, 0xff, ..] => "is a JPEG image, expected a PNG image: save it as one",
+        [b'G', b'I', b'F', b'8', ..] => "is a GIF image, expected a PNG image: save it as one",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => {
+            "is a WebP image, expected a PNG image: save it as one"
+        }
+        [b'B', b'M', ..] => "is a BMP image, expected a PNG image: save it as one",
+        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => {
+            "is a TIFF image, expected a PNG image: save it as one"
+        }
+        [b'%', b'P', b'D', b'F', ..] => "is a PDF, expected a PNG image: export a page as one",
+        [b'P', b'K', 3, 4, ..] => "is a zip archive, expected a PNG image",
+        _ => return None,
+    })
 }

@@ -188,6 +188,6 @@ mod tests {
         let said = refused(&[("A/1.png", glyph(30)), ("B/1.png", blank)]);
         assert!(said.starts_with("tree/B/1.png: shows no ink"), "{said}");
         let said = refused(&[("A/1.png", b"GIF89a".to_vec()), ("B/1.png", glyph(30))]);
-        assert!(said.starts_with("tree/A/1.png: is not a PNG image"), "{said}");
+        assert!(said.starts_with("tree/A/1.png: is a GIF image, expected a PNG image"), "{said}");
     }
 }

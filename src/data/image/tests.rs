@@ -193,7 +193,36 @@ fn an_image_that_cannot_be_read_is_named_with_what_was_expected() {
     std::fs::create_dir(folder.path().join("folder.png")).unwrap();
     assert_eq!(error("folder.png"), "folder.png: is not a file, expected a PNG image");
     write(folder.path(), "photo.jpg", b"\xff\xd8\xff\xe0");
-    assert_eq!(error("photo.jpg"), "photo.jpg: is not a PNG image, expected one");
+    assert_eq!(error("photo.jpg"), "photo.jpg: is a JPEG image, expected a PNG image: save it as one");
+    for (bytes, says) in [
+        (&b""[..], "is empty, expected a PNG image"),
+        (b"no picture", "is not a PNG image, expected one"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:",
+            "is a Git LFS pointer, expected a PNG image: run git lfs pull",
+        ),
+        (b"\n<!DOCTYPE html><html>", "is an HTML page, expected a PNG image: the download failed"),
+        (b"\xef\xbb\xbf<HTML>", "is an HTML page, expected a PNG image: the download failed"),
+        (b"<?xml version=\"1.0\"?>\n<svg>", "is an SVG drawing, expected a PNG image: export it as one"),
+        (b"<svg width=\"9\">", "is an SVG drawing, expected a PNG image: export it as one"),
+        (b"<?xml version=\"1.0\"?><rss>", "is not a PNG image, expected one"),
+        (b"GIF89a", "is a GIF image, expected a PNG image: save it as one"),
+        (b"RIFF\x01\0\0\0WEBP", "is a WebP image, expected a PNG image: save it as one"),
+        (b"RIFF\x01\0\0\0WAVE", "is not a PNG image, expected one"),
+        (b"BM6", "is a BMP image, expected a PNG image: save it as one"),
+        (b"II*\0", "is a TIFF image, expected a PNG image: save it as one"),
+        (b"MM\0*", "is a TIFF image, expected a PNG image: save it as one"),
+        (b"%PDF-1.7", "is a PDF, expected a PNG image: export a page as one"),
+        (b"PK\x03\x04", "is a zip archive, expected a PNG image"),
+    ] {
+        assert_eq!(decode(bytes, SIZE).unwrap_err(), says);
+    }
+    let mut phone = glyph_png(1);
+    phone.splice(8..8, *b"\0\0\0\x04CgBI\x50\0\x20\x02\x2b\xd5\xb3\x7f");
+    assert!(decode(&phone, SIZE).unwrap_err().contains("Xcode"), "{}", decode(&phone, SIZE).unwrap_err());
+    let unknown = painted(8, 0, &[("ABCD", b"?")], &[0], &[255]);
+    let says = decode(&unknown, SIZE).unwrap_err();
+    assert!(says.contains("ABCD") && !says.contains(['{', '}']), "{says}");
     write(folder.path(), "cut.png", &glyph_png(1)[..700]);
     assert_eq!(error("cut.png"), "cut.png: is cut short, expected a whole PNG image");
     write(folder.path(), "huge.png", &png((60_000, 60_000), 8, 0, &[], &[]));

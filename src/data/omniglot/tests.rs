@@ -142,8 +142,8 @@ fn a_damaged_image_is_named_with_what_was_expected() {
     flipped[60] ^= 1;
     let cases = [
         (png_bits((20, 30), |_, _| true), "is 20 x 30 pixels, expected 105 x 105"),
-        (b"GIF89a".to_vec(), "is not a PNG image, expected one"),
-        (Vec::new(), "is not a PNG image, expected one"),
+        (b"GIF89a".to_vec(), "is a GIF image, expected a PNG image: save it as one"),
+        (Vec::new(), "is empty, expected a PNG image"),
         (good[..30].to_vec(), "is cut short, expected a whole PNG image"),
         (good[..500].to_vec(), "is cut short, expected a whole PNG image"),
         (good[..good.len() - 12].to_vec(), "is cut short, expected a whole PNG image"),
