@@ -266,6 +266,29 @@ fn a_server_that_stalls_is_left_and_what_it_sent_is_kept() {
 }
 
 #[test]
+fn a_server_that_sends_a_few_bytes_a_second_is_left_too() {
+    let (body, published) = archive();
+    let sent = body.clone();
+    let server = Server::talking(move |_, asked, stream| {
+        // The answer's head, and then bytes one by one for as long as somebody listens.
+        let whole = part(&sent, asked.1, usize::MAX);
+        let head = whole.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        let mut left = whole[head..].iter();
+        let mut begun = stream.write_all(&whole[..head]);
+        while let (Ok(()), Some(&byte)) = (&begun, left.next()) {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            begun = stream.write_all(&[byte]);
+        }
+    });
+    let temp = tempfile::tempdir().unwrap();
+    let error = get(&published, &server.address, 1, temp.path()).unwrap_err().to_string();
+    assert!(error.contains("the connection broke off after"), "{error}");
+    assert_eq!(server.asked().len(), 3);
+    let kept = fs::read(temp.path().join("images.zip.part")).unwrap();
+    assert!(!kept.is_empty() && body.starts_with(&kept), "{}", kept.len());
+}
+
+#[test]
 fn redirects_lead_to_http_alone_and_addresses_are_taken_as_they_stand() {
     let (body, published) = archive();
     let temp = tempfile::tempdir().unwrap();

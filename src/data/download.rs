@@ -21,8 +21,11 @@ use std::process::{Child, Command, Stdio};
 /// No archive of Omniglot's is nearly as large.
 const LARGEST: u64 = 64 << 20;
 const AGENT: &str = concat!("twinglyph/", env!("CARGO_PKG_VERSION"));
-/// How often a connection may break without a byte gained.
+/// How often a connection may break with less gained than [`LEAST`] asks for.
 const TRIES: usize = 3;
+/// Bytes a second, over the whole of the patience, below which a connection is as good as none: at a byte a second the
+/// largest archive would take four months.
+const LEAST: u32 = 256;
 /// curl's exit codes for a connection that broke: HTTP/2 framing, fewer bytes than announced, patience at its end, no answer,
 /// sending, receiving, an HTTP/2 stream.
 const BROKEN: [i32; 7] = [16, 18, 28, 52, 55, 56, 92];
@@ -45,7 +48,7 @@ pub enum Fetched {
 pub struct Source<'a> {
     /// The address, http or https, that the files are below.
     pub address: &'a str,
-    /// How many seconds a connection may take, and how many it may bring nothing.
+    /// How many seconds a connection may take, and how many it may bring next to nothing.
     pub patience: u32,
     /// Hears how many KiB have come.
     pub listener: &'a dyn Listener,
@@ -92,7 +95,8 @@ pub fn fetch(published: &Published, source: &Source, folder: &Path) -> Result<Fe
         gained += bytes;
         let now = part.end()?;
         if let Some(why) = broken {
-            idle = if now > longest { 0 } else { idle + 1 };
+            let enough = u64::from(LEAST) * u64::from(source.patience);
+            idle = if now > longest + enough { 0 } else { idle + 1 };
             longest = longest.max(now);
             if idle == TRIES {
                 let message = format!(
@@ -200,14 +204,14 @@ impl Part<'_> {
 
     /// Starts it for what follows the first `begin` bytes.
     fn curl(&self, begin: u64) -> Result<Curl> {
-        let patience = &self.source.patience.to_string();
+        let (patience, least) = (&self.source.patience.to_string(), &LEAST.to_string());
         // Of what is asked for, that is of the rest; 0 would be no bound.
         let largest = &(LARGEST - begin).max(1).to_string();
         let mut curl = Command::new("curl");
         // This one first, or the user's own settings would count.
         curl.args(["--disable", "--silent", "--show-error", "--fail", "--globoff"])
             .args(["--location", "--proto", "=http,https", "--proto-redir", "=http,https"])
-            .args(["--connect-timeout", patience, "--speed-limit", "1", "--speed-time", patience])
+            .args(["--connect-timeout", patience, "--speed-limit", least, "--speed-time", patience])
             .args(["--max-filesize", largest, "--user-agent", AGENT, "--url", &self.url]);
         if begin > 0 {
             curl.args(["--continue-at", &begin.to_string()]);
