@@ -24,6 +24,13 @@ pub(super) fn load(source: &Source, listener: &dyn Listener) -> Result<(Dataset,
             return Err(unexpected(source.place(source.name(i)), LAYOUT));
         }
     }
+    // What Omniglot's alphabets hold, where alphabets are expected.
+    let number = |name: &Vec<&str>| name[above].strip_prefix("character").and_then(|n| n.parse::<u32>().ok());
+    if depth == 2 && names.iter().all(|name| number(name).is_some()) {
+        let message =
+            "holds the characters of one alphabet, expected a folder of alphabets: give the folder above";
+        return Err(Error::input(source.place(""), message));
+    }
     let images = source.read_all(listener, |i, bytes| {
         let glyph = image::decode(bytes, SIZE).map_err(|message| source.error(i, message))?;
         let fitted = glyph.source_size != SIZE;
@@ -184,6 +191,10 @@ mod tests {
         let text = refused(&[("A/1.png", glyph(30)), ("B/1.txt", b"x".to_vec())]);
         assert_eq!(text, format!("tree/B/1.txt: does not belong here, expected {LAYOUT}"));
         assert!(refused(&[("1.png", glyph(30))]).contains("does not belong here"));
+        let one = refused(&[("character01/0001_01.png", glyph(30)), ("character02/0002_01.png", glyph(30))]);
+        let says =
+            "holds the characters of one alphabet, expected a folder of alphabets: give the folder above";
+        assert_eq!(one, format!("tree/: {says}"));
         let blank = png_bits((30, 30), |_, _| false);
         let said = refused(&[("A/1.png", glyph(30)), ("B/1.png", blank)]);
         assert!(said.starts_with("tree/B/1.png: shows no ink"), "{said}");
