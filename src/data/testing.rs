@@ -78,7 +78,7 @@ pub fn stroke(seed: usize, y: usize, x: usize) -> bool {
     (20..80).contains(&x) && (y + x * (seed % 7 + 1) / 5 + seed) % 50 < 4 && y > 2 && y < 100
 }
 
-/// A zip archive of these entries, deflated; a name that ends with `/` is a folder.
+/// A zip archive of these entries, deflated but for second drawings, which are stored; a name that ends with `/` is a folder.
 pub fn archive(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut zip = ZipArchiveWriter::new(Vec::new());
     for (name, bytes) in entries {
@@ -86,9 +86,16 @@ pub fn archive(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
             zip.new_dir(EntryPath::verbatim(name.as_bytes())).create().unwrap();
             continue;
         }
-        let file =
-            zip.new_file(EntryPath::verbatim(name.as_bytes())).compression_method(CompressionMethod::DEFLATE);
-        let (mut entry, config) = file.start().unwrap();
+        let file = zip.new_file(EntryPath::verbatim(name.as_bytes()));
+        if name.ends_with("_02.png") {
+            let (mut entry, config) = file.start().unwrap();
+            let mut writer = config.wrap(&mut entry);
+            writer.write_all(bytes).unwrap();
+            let (_, sizes) = writer.finish().unwrap();
+            entry.finish(sizes).unwrap();
+            continue;
+        }
+        let (mut entry, config) = file.compression_method(CompressionMethod::DEFLATE).start().unwrap();
         let mut writer = config.wrap(DeflateEncoder::new(&mut entry, Compression::default()));
         writer.write_all(bytes).unwrap();
         let (encoder, sizes) = writer.finish().unwrap();

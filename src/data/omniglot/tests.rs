@@ -283,6 +283,42 @@ fn a_decompression_bomb_is_refused() {
 }
 
 #[test]
+fn what_an_archive_may_hold_and_this_program_cannot_read_is_named() {
+    let name = "A/character01/1_01.png";
+    let whole = archive(&[(name, glyph_png(1))]);
+    let listed = whole.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+    let end = whole.windows(4).position(|four| four == b"PK\x05\x06").unwrap();
+    let error = |changes: &[(usize, u8)]| {
+        let mut changed = whole.clone();
+        changes.iter().for_each(|&(at, byte)| changed[at] = byte);
+        load_bytes(&changed).unwrap_err()
+    };
+    let encrypted = error(&[(listed + 8, whole[listed + 8] | 1)]);
+    assert_eq!(
+        encrypted,
+        format!("small.zip: {name}: is encrypted, expected an entry that needs no password")
+    );
+    // By a Unix, a symbolic link.
+    let link = error(&[(listed + 5, 3), (listed + 41, 0xa1), (listed + 40, 0xff)]);
+    assert!(link.starts_with(&format!("small.zip: {name}: does not belong here")), "{link}");
+    let packed = "cannot be unpacked, expected a whole entry, stored or deflated";
+    assert_eq!(
+        error(&[(listed + 10, 12)]),
+        format!("small.zip: {name}: {packed} (it is packed by method 12)")
+    );
+    // What is deflated is not what is stored.
+    assert!(error(&[(listed + 10, 0)]).contains(packed));
+    assert!(error(&[(listed + 16, !whole[listed + 16])]).contains("(invalid checksum"));
+    // It unpacks to more, and to less, than is said.
+    for change in [1u8.wrapping_neg(), 1] {
+        let wrong = error(&[(listed + 24, whole[listed + 24].wrapping_add(change))]);
+        assert!(wrong.contains(packed), "{wrong}");
+    }
+    let counted = error(&[(end + 8, 2), (end + 10, 2)]);
+    assert!(counted.contains("(1 entries where its end counts 2)"), "{counted}");
+}
+
+#[test]
 fn every_prefix_of_an_archive_is_an_error_and_no_panic() {
     let whole = archive(&[("A/character01/1_01.png", glyph_png(1))]);
     let folder = tempdir().unwrap();
