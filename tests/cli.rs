@@ -343,7 +343,11 @@ fn gradcheck_and_bench_print_the_documented_json() {
 #[test]
 fn wrong_usage_is_refused_in_a_sentence_with_exit_code_2() {
     let here = Path::new(".");
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 20] = [
+        (
+            &["recipes", "quickstrat"],
+            "error: recipe quickstrat: no such recipe (did you mean quickstart?), expected one of",
+        ),
         (&["train", "--threads", "0"], "0 is not in 1..=1024"),
         (&["train", "--recipe", "reprot"], "--recipe reprot: no such recipe, expected one of quickstart"),
         (&["recipes", "nothing"], "no such recipe"),

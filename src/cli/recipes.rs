@@ -1,8 +1,8 @@
 //! `twinglyph recipes`: the built-in training configurations.
 
 use super::output::print;
-use twinglyph::Result;
 use twinglyph::recipes::{BUILT_IN, DEFAULT, Recipe, built_in};
+use twinglyph::{Error, Result};
 
 /// List the built-in recipes, or print one to start an own from.
 ///
@@ -16,7 +16,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
     if let Some(name) = arguments.name {
-        return print(built_in(&name)?.trim_end());
+        // It is no flag's value here.
+        let text = built_in(&name).map_err(|error| Error::usage(error.to_string()))?;
+        return print(text.trim_end());
     }
     for (name, text) in BUILT_IN {
         let recipe = Recipe::parse(name, text, &[])?;

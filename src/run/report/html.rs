@@ -11,7 +11,7 @@ pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<String>]) -> Stri
         format!("<tr><th scope=\"row\">{}</th>{others}</tr>\n", escape(first))
     };
     format!(
-        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table><caption>{caption}</caption>\
+        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table><caption><span>{caption}</span></caption>\
          <thead><tr>{head}</tr></thead><tbody>\n{}</tbody></table></div>\n",
         rows.iter().map(row).collect::<String>(),
         caption = escape(caption),
